@@ -1,0 +1,95 @@
+"""`repartee chat`: talk to a tenant's bot from the terminal."""
+
+import asyncio
+import hashlib
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from repartee.v1 import common_pb2, router_pb2, router_pb2_grpc
+from tools.connection import DEFAULT_PORT_BASE, Connection, HostOption, PortBaseOption, TenantOption, console, run
+
+_DESCRIPTOR = router_pb2.DESCRIPTOR.services_by_name["RouterService"]
+
+
+def chat(
+    message: Annotated[str, typer.Argument(help="One message; without it, a conversation until Ctrl-D.")] = "",
+    tenant: TenantOption = "rue-du-gros",
+    conversation: Annotated[str, typer.Option("--conversation", "-c", help="Go on with this conversation.")] = "",
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", "-i", help="Attach a picture; its digest is sent, not the picture.")
+    ] = None,
+    host: HostOption = "127.0.0.1",
+    port_base: PortBaseOption = DEFAULT_PORT_BASE,
+) -> None:
+    """Send messages as a customer would, and see each reply with the rung, the engine and the cache that served it.
+
+    In a conversation, `/image FILE` attaches a picture (any name will do for trying things out).
+    """
+    connection = Connection.for_tenant(tenant, host=host, port_base=port_base)
+    conversation_id = conversation or f"cli-{secrets.token_hex(4)}"
+    images = [attachment(path) for path in image or []]
+    run(lambda: _chat(connection, conversation_id, message, images))
+
+
+def attachment(path: Path) -> common_pb2.Attachment:
+    """Returns the picture at `path` as an attachment; a file that is not there is told apart by its name."""
+    content = path.read_bytes() if path.is_file() else str(path).encode()
+    return common_pb2.Attachment(
+        kind=common_pb2.Attachment.KIND_IMAGE, uri=path.name, sha256=hashlib.sha256(content).hexdigest()
+    )
+
+
+def served(reply: router_pb2.ChatResponse) -> str:
+    """Returns how a reply came to be, in one line."""
+    rung = router_pb2.Rung.Name(reply.rung).removeprefix("RUNG_").lower()
+    variant = router_pb2.Variant.Name(reply.served_by).removeprefix("VARIANT_").lower()
+    parts = [rung]
+    if reply.cache.hit:
+        parts.append(f"cache {reply.cache.type} {reply.cache.confidence:.2f}")
+    elif reply.served_by:
+        parts.append(variant)
+    if reply.action:
+        parts.append(reply.action)
+    if reply.agent:
+        parts.append(f"{reply.agent} {reply.confidence:.2f}")
+    parts.extend(reply.reasons)
+    return " · ".join(parts)
+
+
+async def _chat(
+    connection: Connection, conversation_id: str, message: str, images: list[common_pb2.Attachment]
+) -> None:
+    async with connection.open("router", _DESCRIPTOR) as channel:
+        stub = router_pb2_grpc.RouterServiceStub(channel)
+
+        async def say(text: str, attachments: list[common_pb2.Attachment]) -> None:
+            reply = await stub.Chat(
+                router_pb2.ChatRequest(
+                    conversation_id=conversation_id,
+                    turn_id=secrets.token_hex(8),
+                    message=text,
+                    attachments=attachments,
+                )
+            )
+            console.print(f"[bold]{reply.text}[/]", soft_wrap=True)
+            console.print(f"[dim]{served(reply)}[/]")
+
+        if message or images:
+            await say(message, images)
+            return
+        console.print(f"[dim]Conversation {conversation_id}. Ctrl-D ends it; /image FILE attaches a picture.[/]")
+        while line := await asyncio.to_thread(_read_line):
+            text = line.strip()
+            if text.startswith("/image"):
+                await say("", [attachment(Path(text.removeprefix("/image").strip() or "photo.jpg"))])
+            elif text:
+                await say(text, [])
+
+
+def _read_line() -> str:
+    console.print("[green]vous >[/] ", end="")
+    return sys.stdin.readline()

@@ -1,0 +1,98 @@
+"""How the command reaches a running stack: addresses, credentials, and errors as one sentence."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import grpc
+import typer
+from google.protobuf.descriptor import ServiceDescriptor
+from rich.console import Console
+
+from libs.common.channel import open_channel
+from libs.common.errors import ReparteeError
+from libs.common.status import from_rpc_error
+
+T = TypeVar("T")
+StubT = TypeVar("StubT")
+
+PORTS = {"router": 0, "hybrid-engine": 1, "rag": 2, "cache": 3, "voice": 4, "classic-engine": 5}
+"""Each service's distance from the base port."""
+
+DEFAULT_PORT_BASE = 50051
+
+TenantOption = Annotated[
+    str, typer.Option("--tenant", "-t", help="The tenant to speak for.", envvar="REPARTEE_TENANT", show_default=False)
+]
+HostOption = Annotated[str, typer.Option("--host", help="Where the stack listens.", envvar="REPARTEE_CLI_HOST")]
+PortBaseOption = Annotated[
+    int,
+    typer.Option("--port-base", help="The router's port; the other services follow it.", envvar="REPARTEE_PORT_BASE"),
+]
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One stack, and who speaks to it.
+
+    `authorization` is a whole header value; in development `Bearer dev:TENANT` or `Bearer dev-operator`, elsewhere a
+    token that the operator issued, read from REPARTEE_TOKEN.
+    """
+
+    host: str = "127.0.0.1"
+    port_base: int = DEFAULT_PORT_BASE
+    authorization: str = ""
+
+    @classmethod
+    def for_tenant(cls, tenant: str, *, host: str = "127.0.0.1", port_base: int = DEFAULT_PORT_BASE) -> "Connection":
+        """Returns a connection of a client of `tenant`."""
+        return cls(host, port_base, _token() or f"Bearer dev:{tenant}")
+
+    @classmethod
+    def for_operator(cls, *, host: str = "127.0.0.1", port_base: int = DEFAULT_PORT_BASE) -> "Connection":
+        """Returns a connection of an operator."""
+        return cls(host, port_base, _token() or "Bearer dev-operator")
+
+    def target(self, service: str) -> str:
+        """Returns `host:port` of a service by its short name."""
+        return f"{self.host}:{self.port_base + PORTS[service]}"
+
+    def open(self, service: str, descriptor: ServiceDescriptor) -> grpc.aio.Channel:
+        """Opens a channel to a service; the caller closes it with `async with`."""
+        return open_channel(self.target(service), services=[descriptor], authorization=self.authorization)
+
+
+def _token() -> str:
+    token = os.environ.get("REPARTEE_TOKEN", "")
+    return f"Bearer {token}" if token else ""
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs a verb to its end; a failure is printed as its reason, one sentence and the places, and exits with 1."""
+    try:
+        return asyncio.run(work())
+    except grpc.aio.AioRpcError as failure:
+        error: ReparteeError = from_rpc_error(failure)
+    except ReparteeError as failure:
+        error = failure
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print_error(error)
+    raise typer.Exit(1)
+
+
+def print_error(error: ReparteeError) -> None:
+    """Prints a failure for people on standard error."""
+    errors.print(f"[bold red]{error.reason}[/]  {error.message}")
+    for violation in error.violations:
+        errors.print(f"  [yellow]{violation.field}[/]  {violation.description}", soft_wrap=True)
+    if error.reason == "UNAVAILABLE":
+        errors.print(
+            "  Is the stack running? Start it with [bold]repartee up[/], or name it with --host and --port-base."
+        )

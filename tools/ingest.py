@@ -1,0 +1,114 @@
+"""`repartee ingest`: a folder of documents into a tenant's knowledge, with a progress bar."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from libs.common.errors import FieldViolation, InvalidRequest
+from repartee.v1 import rag_pb2, rag_pb2_grpc
+from tools.connection import (
+    DEFAULT_PORT_BASE,
+    Connection,
+    HostOption,
+    PortBaseOption,
+    TenantOption,
+    console,
+    errors,
+    run,
+)
+
+_DESCRIPTOR = rag_pb2.DESCRIPTOR.services_by_name["RagService"]
+_MEDIA_TYPES = {".md": "text/markdown", ".txt": "text/plain"}
+_OUTCOMES = rag_pb2.DocumentResult.Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDocument:
+    """A file to index: its id is its path under the folder, its owner the folder it lies in."""
+
+    path: Path
+    document_id: str
+    owner: str
+
+
+def ingest(
+    folder: Annotated[Path, typer.Argument(help="Documents: FOLDER/OWNER/*.md, or FOLDER/*.md with --owner.")],
+    tenant: TenantOption = "rue-du-gros",
+    owner: Annotated[
+        str, typer.Option(help="Whose knowledge it is: an agent's id, or shared. By subfolder if empty.")
+    ] = "",
+    host: HostOption = "127.0.0.1",
+    port_base: PortBaseOption = DEFAULT_PORT_BASE,
+) -> None:
+    """Index Markdown and text files. What is unchanged costs nothing; what is refused is named, the rest goes on."""
+    connection = Connection.for_tenant(tenant, host=host, port_base=port_base)
+    refused = run(lambda: ingest_folder(connection, folder, owner=owner, label=tenant))
+    if refused:
+        raise typer.Exit(1)
+
+
+def find_documents(folder: Path, owner: str = "") -> Sequence[FoundDocument]:
+    """Returns the documents under `folder`, in order; raises InvalidRequest (NO_DOCUMENTS) when there are none."""
+    found = [
+        FoundDocument(path, ":".join(path.relative_to(folder).with_suffix("").parts), owner or _owner(path, folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix in _MEDIA_TYPES
+    ]
+    if not found:
+        raise InvalidRequest(
+            "NO_DOCUMENTS",
+            "There is nothing to index there.",
+            violations=[
+                FieldViolation(str(folder), f"expected a folder with files ending in {', '.join(_MEDIA_TYPES)}")
+            ],
+        )
+    return found
+
+
+def _owner(path: Path, folder: Path) -> str:
+    parts = path.relative_to(folder).parts
+    return parts[0] if len(parts) > 1 else "shared"
+
+
+async def ingest_folder(connection: Connection, folder: Path, *, owner: str = "", label: str = "") -> int:
+    """Indexes the documents under `folder` and returns how many were refused."""
+    found = find_documents(folder, owner)
+
+    async def requests() -> AsyncIterator[rag_pb2.StreamUpsertDocumentsRequest]:
+        for document in found:
+            yield rag_pb2.StreamUpsertDocumentsRequest(
+                document=rag_pb2.Document(
+                    document_id=document.document_id,
+                    content=document.path.read_bytes(),
+                    media_type=_MEDIA_TYPES[document.path.suffix],
+                    agent_owner=document.owner,
+                )
+            )
+
+    outcomes: Counter[int] = Counter()
+    chunks = 0
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+    async with connection.open("rag", _DESCRIPTOR) as channel:
+        stub = rag_pb2_grpc.RagServiceStub(channel)
+        with bar:
+            task = bar.add_task(f"{label or folder.name}: indexing documents", total=len(found))
+            async for response in stub.StreamUpsertDocuments(requests(), timeout=600):
+                result = response.result
+                outcomes[result.outcome] += 1
+                chunks += result.chunk_count
+                if result.outcome == _OUTCOMES.OUTCOME_REFUSED:
+                    errors.print(f"[red]{result.reason}[/]  {result.document_id}: {result.detail}")
+                bar.update(task, completed=response.done_count)
+    refused = outcomes[_OUTCOMES.OUTCOME_REFUSED]
+    console.print(
+        f"{label or folder.name}: {outcomes[_OUTCOMES.OUTCOME_INDEXED]} indexed, "
+        f"{outcomes[_OUTCOMES.OUTCOME_UNCHANGED]} unchanged, {refused} refused; {chunks} chunks"
+    )
+    return refused

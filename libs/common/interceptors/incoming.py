@@ -1,0 +1,235 @@
+"""The one wrapper around each handler of a server, composed when the handler is registered."""
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError
+from opentelemetry.trace import Span, SpanKind, Tracer
+
+from libs.common.credentials import Authenticator
+from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest, NotBuilt
+from libs.common.interceptors import admission, guard, tracing, validation
+from libs.common.request_context import RequestContext, use_context
+from libs.common.status import code_of
+from libs.common.telemetry import Names
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+# Serves one admitted call; returns its response, or None where responses were written.
+_Body = Callable[[RequestContext], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What one server demands of every call. Times in seconds."""
+
+    authenticator: Authenticator
+    load: admission.Load
+    tracer: Tracer | None
+    default_deadline: float
+    max_deadline: float
+    max_stream: float
+
+
+class Incoming:
+    """Serves one RPC: admits, validates, traces and guards every call of it."""
+
+    def __init__(self, rules: Rules, method: MethodDescriptor, handler: Any, *, is_built: bool) -> None:
+        self._rules = rules
+        self._load = rules.load
+        self._rpc = f"{method.containing_service.full_name}/{method.name}"
+        self._spans = tracing.method_spans(rules.tracer, self._rpc, SpanKind.SERVER)
+        self._operator_only = admission.is_operator_only(method.containing_service.name)
+        streams = bool(handler.request_streaming or handler.response_streaming)
+        self._default_seconds = rules.max_stream if streams else rules.default_deadline
+        self._max_seconds = rules.max_stream if streams else rules.max_deadline
+        self._parse: Callable[[bytes], Any] = handler.request_deserializer
+        self._tenant_of = admission.tenant_reader(method.input_type)
+        self._validate = validation.validator_for(method.input_type) if is_built else None
+        behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        self._behaviour = behaviour if is_built else _unbuilt(self._rpc)
+        self._generates = inspect.isasyncgenfunction(self._behaviour)
+        if not self._generates and not inspect.iscoroutinefunction(self._behaviour):
+            raise TypeError(f"the handler of {self._rpc} is neither a coroutine function nor an async generator")
+
+    async def unary_unary(self, raw: bytes, context: _Context) -> Any:
+        async def body(call: RequestContext) -> Any:
+            request, call = self._admit_message(raw, call)
+            with use_context(call):
+                return await self._behaviour(request, context)
+
+        return await self._guarded(context, body)
+
+    async def unary_stream(self, raw: bytes, context: _Context) -> None:
+        async def body(call: RequestContext) -> None:
+            request, call = self._admit_message(raw, call)
+            with use_context(call):
+                await self._write_all(request, context)
+
+        await self._guarded(context, body)
+
+    async def stream_unary(self, raw_requests: AsyncIterator[bytes], context: _Context) -> Any:
+        async def body(call: RequestContext) -> Any:
+            requests, call = await self._admit_stream(raw_requests, call)
+            with use_context(call):
+                return await self._behaviour(requests, context)
+
+        return await self._guarded(context, body)
+
+    async def stream_stream(self, raw_requests: AsyncIterator[bytes], context: _Context) -> None:
+        async def body(call: RequestContext) -> None:
+            requests, call = await self._admit_stream(raw_requests, call)
+            with use_context(call):
+                await self._write_all(requests, context)
+
+        await self._guarded(context, body)
+
+    async def _guarded(self, context: _Context, body: _Body) -> Any:
+        arrival = _read_metadata(context.invocation_metadata())
+        request_id = arrival.request_id
+        span = self._spans.start_served(arrival.traceparent, request_id) if self._spans is not None else None
+        code, reason = grpc.StatusCode.OK, ""
+        self._load.in_flight += 1
+        try:
+            return await self._admitted(context, arrival, span, body)
+        except grpc.aio.AbortError:
+            code = grpc.StatusCode.UNKNOWN
+            raise
+        except (asyncio.CancelledError, Exception) as problem:
+            if isinstance(problem, asyncio.CancelledError) and guard.is_cancelled_by_caller():
+                code = grpc.StatusCode.CANCELLED
+                raise
+            error = guard.to_error(problem, rpc=self._rpc, request_id=request_id)
+            code, reason = code_of(error), error.reason
+            return await guard.abort(context, error, request_id=request_id)
+        finally:
+            self._load.in_flight -= 1
+            if span is not None:
+                tracing.finish(span, code, reason)
+
+    async def _admitted(self, context: _Context, arrival: "_Arrival", span: Span | None, body: _Body) -> Any:
+        load, rules = self._load, self._rules
+        if load.in_flight > load.limit:
+            raise load.overloaded()
+        principal, authorization = admission.verify(rules.authenticator, arrival.authorizations, context.peer())
+        if self._operator_only:
+            admission.require_operator(principal)
+        if span is not None and principal.tenant is not None:
+            span.set_attribute(Names.TENANT, principal.tenant)
+        remaining = context.time_remaining()
+        seconds = admission.deadline_of(remaining, default_seconds=self._default_seconds, max_seconds=self._max_seconds)
+        call = admission.new_context(principal, arrival.request_id, seconds, authorization)
+        if remaining == seconds:
+            # gRPC itself ends the call at the caller's own deadline.
+            return await body(call)
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await body(call)
+        except TimeoutError:
+            if limit.expired():
+                raise DeadlineExceeded("DEADLINE_EXCEEDED", "The time for this call is over.") from None
+            raise
+
+    def _admit_message(self, raw: bytes, call: RequestContext) -> tuple[Any, RequestContext]:
+        try:
+            message = self._parse(raw)
+        except DecodeError:
+            raise InvalidRequest("INVALID_FIELD", "The request is not a message of this call's type.") from None
+        if self._tenant_of is not None:
+            call = admission.rescoped(call, admission.scoped(call.principal, self._tenant_of(message)))
+        if self._validate is not None:
+            self._validate(message)
+        return message, call
+
+    async def _admit_stream(
+        self, raw_requests: AsyncIterator[bytes], call: RequestContext
+    ) -> tuple[AsyncIterator[Any], RequestContext]:
+        """Reads the first message, because it may name the tenant that an operator acts on."""
+        async for raw in raw_requests:
+            first, call = self._admit_message(raw, call)
+            return _Requests(first, raw_requests, self._admit_message, call), call
+        return _Requests(None, raw_requests, self._admit_message, call), call
+
+    async def _write_all(self, request: Any, context: _Context) -> None:
+        if not self._generates:
+            await self._behaviour(request, context)
+            return
+        async with contextlib.aclosing(self._behaviour(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
+
+
+class _Requests:
+    """The messages of a stream, each admitted like a single request. Later ones may not name another tenant."""
+
+    def __init__(
+        self,
+        first: Any,
+        raw_requests: AsyncIterator[bytes],
+        admit: Callable[[bytes, RequestContext], tuple[Any, RequestContext]],
+        call: RequestContext,
+    ) -> None:
+        self._first = first
+        self._raw_requests = raw_requests
+        self._admit = admit
+        self._call = call
+
+    def __aiter__(self) -> "_Requests":
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._first is not None:
+            message, self._first = self._first, None
+            return message
+        message, call = self._admit(await anext(self._raw_requests), self._call)
+        if call is not self._call:
+            raise Denied("TENANT_MISMATCH", "A stream is for one tenant: the one that its first message names.")
+        return message
+
+
+class _Arrival(NamedTuple):
+    """What the metadata of a call says."""
+
+    authorizations: Sequence[str | bytes]
+    request_id: str
+    traceparent: str | bytes | None
+
+
+def _read_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> _Arrival:
+    authorizations: list[str | bytes] = []
+    request_id: str | bytes | None = None
+    traceparent: str | bytes | None = None
+    for key, value in metadata or ():
+        if key == admission.AUTHORIZATION:
+            authorizations.append(value)
+        elif key == admission.REQUEST_ID:
+            request_id = value
+        elif key == tracing.TRACEPARENT:
+            traceparent = value
+    return _Arrival(authorizations, admission.request_id_of(request_id), traceparent)
+
+
+def wrap(rules: Rules, method: MethodDescriptor, handler: Any, *, is_built: bool) -> Any:
+    """Returns the handler to register in place of `handler`. Requests stay bytes until they are inside the guard."""
+    incoming = Incoming(rules, method, handler, is_built=is_built)
+    serialize = handler.response_serializer
+    if handler.request_streaming and handler.response_streaming:
+        return grpc.stream_stream_rpc_method_handler(incoming.stream_stream, None, serialize)
+    if handler.request_streaming:
+        return grpc.stream_unary_rpc_method_handler(incoming.stream_unary, None, serialize)
+    if handler.response_streaming:
+        return grpc.unary_stream_rpc_method_handler(incoming.unary_stream, None, serialize)
+    return grpc.unary_unary_rpc_method_handler(incoming.unary_unary, None, serialize)
+
+
+def _unbuilt(rpc: str) -> Callable[[Any, Any], Awaitable[None]]:
+    async def refuse(_request: Any, _context: Any) -> None:
+        raise NotBuilt("NOT_BUILT", f"This version of Repartee does not serve {rpc} yet.")
+
+    return refuse

@@ -1,0 +1,191 @@
+"""A channel that adds to every call what the next service needs: credential, request id, deadline and trace.
+
+A thin layer over gRPC's channel instead of interceptors, which make two tasks of every call.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import grpc.aio
+from opentelemetry.trace import Span, SpanKind, Tracer
+
+from libs.common.errors import DeadlineExceeded
+from libs.common.interceptors import tracing
+from libs.common.interceptors.admission import AUTHORIZATION, MIN_DEADLINE_SECONDS, REQUEST_ID, request_id_of
+from libs.common.request_context import RequestContext, current_or_none
+
+# Kept back from what is left of the caller's deadline, so that this side can still answer after the called one gave up.
+MARGIN_SECONDS = 0.010
+DEFAULT_TIMEOUT_SECONDS = 8.0
+
+
+class CallingChannel(grpc.aio.Channel):
+    """Wraps a channel; everything made from it calls as the context of the call being served."""
+
+    def __init__(self, inner: grpc.aio.Channel, *, authorization: str | None, tracer: Tracer | None) -> None:
+        self._inner = inner
+        self._authorization = authorization
+        self._tracer = tracer
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self._inner.close()
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._inner.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self._inner.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._inner.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._inner.channel_ready()
+
+    def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return _UnaryCalls(self._inner.unary_unary(method, *args, **kwargs), self._preparer(method, is_unary=True))
+
+    def unary_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return _UnaryCalls(self._inner.unary_stream(method, *args, **kwargs), self._preparer(method, is_unary=False))
+
+    def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return _StreamCalls(self._inner.stream_unary(method, *args, **kwargs), self._preparer(method, is_unary=False))
+
+    def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return _StreamCalls(self._inner.stream_stream(method, *args, **kwargs), self._preparer(method, is_unary=False))
+
+    def _preparer(self, method: str, *, is_unary: bool) -> "_Preparer":
+        spans = tracing.method_spans(self._tracer, method, SpanKind.CLIENT)
+        return _Preparer(self._authorization, spans, DEFAULT_TIMEOUT_SECONDS if is_unary else None)
+
+
+class _Preparer:
+    """Makes metadata, timeout and span of each call of one RPC."""
+
+    __slots__ = ("_authorization", "_default_timeout", "_spans")
+
+    def __init__(
+        self, authorization: str | None, spans: tracing.MethodSpans | None, default_timeout: float | None
+    ) -> None:
+        self._authorization = authorization
+        self._spans = spans
+        self._default_timeout = default_timeout
+
+    def prepare(self, timeout: float | None, given: Any) -> tuple[float | None, Any, Span | None]:
+        """Returns timeout in seconds, metadata and span; raises DeadlineExceeded when nothing is left."""
+        context = current_or_none()
+        timeout = _timeout(self._default_timeout if timeout is None else timeout, context)
+        request_id = context.request_id if context is not None else request_id_of(None)
+        metadata: list[tuple[str, str | bytes]] = [(REQUEST_ID, request_id)]
+        authorization = self._authorization
+        if authorization is None and context is not None:
+            authorization = context.authorization
+        if authorization:
+            metadata.append((AUTHORIZATION, authorization))
+        span = None
+        if self._spans is not None:
+            tenant = context.principal.tenant if context is not None else None
+            span = self._spans.start_sent(request_id, tenant or "")
+            metadata.append((tracing.TRACEPARENT, tracing.format_traceparent(span.get_span_context())))
+        if given:
+            metadata.extend(given)
+        return timeout, metadata, span
+
+
+class _UnaryCalls:
+    """Calls an RPC that takes one request."""
+
+    __slots__ = ("_call", "_prepare")
+
+    def __init__(self, call: Any, preparer: _Preparer) -> None:
+        self._call = call
+        self._prepare = preparer.prepare
+
+    def __call__(
+        self,
+        request: Any,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109  # gRPC's own signature
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        timeout, metadata, span = self._prepare(timeout, metadata)
+        call = self._call(
+            request,
+            timeout=timeout,
+            metadata=metadata,
+            credentials=credentials,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
+        )
+        if span is not None:
+            _finish_with(call, span)
+        return call
+
+
+class _StreamCalls:
+    """Calls an RPC that takes a stream of requests."""
+
+    __slots__ = ("_call", "_prepare")
+
+    def __init__(self, call: Any, preparer: _Preparer) -> None:
+        self._call = call
+        self._prepare = preparer.prepare
+
+    def __call__(
+        self,
+        request_iterator: Any = None,
+        timeout: float | None = None,  # noqa: ASYNC109  # gRPC's own signature
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        timeout, metadata, span = self._prepare(timeout, metadata)
+        call = self._call(request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
+        if span is not None:
+            _finish_with(call, span)
+        return call
+
+
+def _timeout(wanted: float | None, context: RequestContext | None) -> float | None:
+    if context is None:
+        return wanted
+    left = context.budget.remaining() - MARGIN_SECONDS
+    timeout = left if wanted is None else min(wanted, left)
+    if timeout < MIN_DEADLINE_SECONDS:
+        raise DeadlineExceeded("DEADLINE_EXCEEDED", "Too little of the deadline is left to ask another service.")
+    return timeout
+
+
+def _finish_with(call: Any, span: Span) -> None:
+    """Ends `span` when the call ends, however it does: answered, failed, cancelled, or forgotten by its caller."""
+
+    def finish(done: Any) -> None:
+        tracing.finish(span, _code_of(done))
+
+    call.add_done_callback(finish)
+
+
+def _code_of(done: Any) -> grpc.StatusCode:
+    """Returns the status of a call that is done. Its coroutine then returns at the first step, without waiting."""
+    asking = done.code()
+    try:
+        asking.send(None)
+    except StopIteration as answer:
+        code: grpc.StatusCode = answer.value
+        return code
+    except asyncio.CancelledError:
+        return grpc.StatusCode.CANCELLED
+    asking.close()
+    return grpc.StatusCode.UNKNOWN

@@ -1,0 +1,45 @@
+"""Log lines of a process: one stream, for people or as JSON, each with the request it belongs to."""
+
+import json
+import logging
+import sys
+import time
+from typing import Literal
+
+from libs.common.request_context import current_or_none
+from libs.common.telemetry import current_trace_id
+
+
+def set_up_logging(level: str, form: Literal["human", "json"]) -> None:
+    """Sends every log record of the process to stdout."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter() if form == "json" else HumanFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+class HumanFormatter(logging.Formatter):
+    """`12:34:56 INFO libs.common.server message`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s", "%H:%M:%S")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; `time` in UTC."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, str] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        context = current_or_none()
+        if context is not None:
+            fields["request_id"] = context.request_id
+            fields["tenant"] = context.principal.tenant or ""
+        if trace_id := current_trace_id():
+            fields["trace_id"] = trace_id
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)

@@ -1,0 +1,243 @@
+"""The tenant bundle: everything about one customer company that its conversations need, as frozen values."""
+
+import string
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from libs.common.facts import Places
+
+SlotKind = Literal["image", "payment_proof", "place", "phone", "text"]
+Channel = Literal["whatsapp", "messenger", "instagram", "telegram", "sms", "web", "voice", "api"]
+
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Word = Annotated[str, Field(min_length=2, max_length=80)]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+CannedReply = Annotated[str, Field(min_length=6, max_length=499)]
+
+# Actions that every flow has besides those of its slots.
+FLOW_ACTIONS = ("confirm", "done", "handoff", "cancel")
+# Filled from the bundle itself, in every template.
+BUNDLE_VARIABLES = frozenset({"amount", "currency", "pay_number", "business", "zones", "digits", "steps"})
+_ASK_VARIABLES = BUNDLE_VARIABLES | {"step", "missing"}
+_RECAP_VARIABLES = BUNDLE_VARIABLES | {"zone", "fee", "total", "tel", "missing"}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Agent(_Part):
+    """Somebody who answers: one voice, one field of knowledge."""
+
+    id: Identifier
+    name: Word
+    # How it talks; goes to the model.
+    persona: Annotated[str, Field(min_length=1, max_length=2000)]
+    # What it knows about; agents are chosen by it and by the examples.
+    description: Annotated[str, Field(min_length=1, max_length=1000)]
+    examples: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    # Products that its questions name.
+    tools: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
+
+
+class Slot(_Part):
+    """One thing that an order needs."""
+
+    name: Identifier
+    kind: SlotKind
+    # The action that asks for it; its template has the same name.
+    action: Identifier
+    # After so many asks a person takes over.
+    max_asks: Annotated[int, Field(ge=1, le=10)] = 3
+
+
+class Payment(_Part):
+    """The deposit: how much, and to whom."""
+
+    # Whole units of the currency.
+    amount: Annotated[int, Field(gt=0, le=1_000_000_000)]
+    currency_label: Annotated[str, Field(min_length=1, max_length=8)] = "F"
+    # As it is shown to customers.
+    number: Annotated[str, Field(min_length=6, max_length=32)]
+
+
+class Zone(_Part):
+    """A place that is delivered to."""
+
+    name: Word
+    # Whole units of the payment's currency.
+    fee: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    aliases: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
+
+
+class Phone(_Part):
+    """What a customer's phone number looks like."""
+
+    digits: Annotated[int, Field(ge=6, le=15)] = 10
+    # Without `+`.
+    country_prefix: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}$")]
+
+
+class Flow(_Part):
+    """An order, slot by slot."""
+
+    id: Identifier
+    # Any of them in a message begins the flow.
+    trigger_words: Annotated[tuple[Word, ...], Field(min_length=1, max_length=50)]
+    cancel_words: Annotated[tuple[Word, ...], Field(max_length=50)] = ("annuler", "annule", "cancel")
+    handoff_words: Annotated[tuple[Word, ...], Field(max_length=50)] = ("conseiller", "un humain", "parler à quelqu'un")
+    slots: Annotated[tuple[Slot, ...], Field(min_length=1, max_length=12)]
+    payment: Payment | None = None
+    zones: Annotated[tuple[Zone, ...], Field(max_length=500)] = ()
+    phone: Phone | None = None
+
+
+class Wording(_Part):
+    """How replies are worded."""
+
+    # A model's reply with more words gives way to the template.
+    max_words: Annotated[int, Field(ge=5, le=200)] = 20
+    tone: Annotated[str, Field(max_length=500)] = ""
+
+
+class Tier(_Part):
+    """One OpenAI-compatible language model, tried in the order of the list."""
+
+    name: Identifier
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=500)]
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    # Name of the environment variable that holds the key, never the key.
+    api_key_env: Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]*_API_KEY)?$", max_length=80)] = ""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 6.0
+
+
+class Llm(_Part):
+    """The tenant's own models; without it, those of the installation."""
+
+    tiers: Annotated[tuple[Tier, ...], Field(max_length=8)] = ()
+
+
+class Voice(_Part):
+    """How the tenant sounds."""
+
+    # The speech vendor's id, or empty for the installation's default.
+    voice: Annotated[str, Field(max_length=200)] = ""
+    # Phrases to have ready as audio, by name.
+    phrases: dict[Identifier, Text] = {}
+
+
+class Cache(_Part):
+    """When an earlier answer may be given again."""
+
+    # Cosine similarity; the default belongs to the embedder that is shipped.
+    threshold: Annotated[float, Field(ge=0.8, le=1)] = 0.88
+    ttl_days: Annotated[int, Field(ge=1, le=30)] = 7
+
+
+class Knowledge(_Part):
+    """How answers from documents are given."""
+
+    # Passages that score below are not used.
+    score_floor: Annotated[float, Field(ge=0, le=1)] = 0.3
+    not_found: Text
+
+
+class TenantBundle(_Part):
+    """One tenant. `libs.common.tenants.validation.parse_bundle` makes it; nothing in it changes afterwards."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{1,62}$")]
+    name: Word
+    locale: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...], Field(min_length=1, max_length=8)]
+    channel: Channel
+    agents: Annotated[tuple[Agent, ...], Field(min_length=1, max_length=20)]
+    flow: Flow | None = None
+    templates: dict[Identifier, Text] = {}
+    # By slot name, and `default`; compiled when the tenant is loaded, said when everything else failed.
+    emergency: dict[Identifier, Text]
+    wording: Wording = Wording()
+    llm: Llm = Llm()
+    voice: Voice = Voice()
+    cache: Cache = Cache()
+    knowledge: Knowledge
+    # Canned replies by intent.
+    replies: dict[Identifier, Annotated[tuple[CannedReply, ...], Field(min_length=1, max_length=100)]] = {}
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places({zone.name: zone.aliases for zone in self.flow.zones} if self.flow else {})
+
+    @cached_property
+    def _constants(self) -> dict[str, str]:
+        flow = self.flow
+        payment, phone = (flow.payment, flow.phone) if flow else (None, None)
+        return {
+            "amount": str(payment.amount) if payment else "",
+            "currency": payment.currency_label if payment else "",
+            "pay_number": payment.number if payment else "",
+            "business": self.name,
+            "zones": ", ".join(zone.name for zone in flow.zones) if flow else "",
+            "digits": str(phone.digits) if phone else "",
+            "steps": str(len(flow.slots)) if flow else "0",
+        }
+
+    def places(self) -> Places:
+        """Returns the gazetteer of the delivery zones; empty without a flow."""
+        return self._places
+
+    def zone(self, name: str) -> Zone | None:
+        """Returns the zone of that official name."""
+        return next((zone for zone in self.flow.zones if zone.name == name), None) if self.flow else None
+
+    def agent(self, agent_id: str) -> Agent | None:
+        """Returns the agent of that id."""
+        return next((agent for agent in self.agents if agent.id == agent_id), None)
+
+    def render(self, action: str, **values: object) -> str:
+        """Returns the action's template with its variables filled.
+
+        What the bundle knows (`BUNDLE_VARIABLES`) needs no value; a variable that nobody gave becomes empty. Raises
+        KeyError for an action without a template, which a validated bundle has only outside of its own flow.
+        """
+        return _fill(self.templates[action], {**self._constants, **values})
+
+    def emergency_text(self, slot: str = "") -> str:
+        """Returns the text that is left when everything failed, for the next missing slot; the default without one."""
+        return _fill(self.emergency.get(slot) or self.emergency["default"], self._constants)
+
+
+def template_variables(bundle_flow: Flow | None, action: str) -> frozenset[str] | None:
+    """Returns the variables that a template of `action` may use, or None when there is no such action."""
+    slots = bundle_flow.slots if bundle_flow else ()
+    names = frozenset(slot.name for slot in slots)
+    if action in {slot.action for slot in slots} or action in {f"invalid_{name}" for name in names}:
+        return _ASK_VARIABLES
+    if action == "confirm":
+        return _RECAP_VARIABLES | names
+    if action == "done":
+        return _RECAP_VARIABLES | names | {"order_id"}
+    if action in FLOW_ACTIONS:
+        return BUNDLE_VARIABLES | {"order_id"}
+    return None
+
+
+def variables_of(template: str) -> list[str]:
+    """Returns the names in braces; raises ValueError for braces that do not pair or hold more than a name."""
+    names: list[str] = []
+    for _, name, spec, conversion in string.Formatter().parse(template):
+        if name is None:
+            continue
+        if not name.isidentifier() or spec or conversion:
+            raise ValueError("a brace holds more than a variable's name")
+        names.append(name)
+    return names
+
+
+def _fill(template: str, values: dict[str, Any]) -> str:
+    # Not str.format: `{amount.__class__}` must never be reached, whatever wrote the template.
+    parts = ((literal, name) for literal, name, _, _ in string.Formatter().parse(template))
+    return "".join(literal + ("" if name is None else str(values.get(name, ""))) for literal, name in parts)

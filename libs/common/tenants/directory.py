@@ -1,0 +1,182 @@
+"""The tenants that a process serves: parsed once, found by a dictionary look-up, fresh within a second."""
+
+import asyncio
+import logging
+import math
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self, cast
+
+from libs.common.errors import InvalidRequest, NotFound, ReparteeError, Unavailable
+from libs.common.request_context import TenantId
+from libs.common.tenants.bundle import TenantBundle
+from libs.common.tenants.stored import StoredTenant
+from libs.common.tenants.validation import parse_bundle
+
+log = logging.getLogger(__name__)
+
+# How long a tenant is believed to be missing, and how old a bundle may be while changes are not being announced.
+RECHECK_SECONDS = 1.0
+
+
+class TenantSource(Protocol):
+    """Where bundles come from; any `TenantStore` is one. Raises Unavailable (STORE_UNAVAILABLE)."""
+
+    async def fetch(self, tenant: TenantId) -> StoredTenant | None:
+        """Returns the newest version, or None when there is no such tenant."""
+        ...
+
+    def watch(self) -> AsyncIterator[TenantId | None]:
+        """Yields None once it listens, then the id of each tenant that changes."""
+        ...
+
+
+@dataclass(slots=True)
+class _Entry:
+    # None: there is no such tenant.
+    bundle: TenantBundle | None
+    version: int
+    # A point of the monotonic clock.
+    fresh_until: float
+
+
+class TenantDirectory:
+    """Bundles by tenant, loaded when first asked for. Use as an async context manager: it owns the watching task.
+
+    Keeps the `max_tenants` last used. When the source fails, or holds a bundle that does not parse, the last good one
+    goes on being served. Callers that want one tenant at the same time share one fetch.
+    """
+
+    def __init__(
+        self,
+        source: TenantSource,
+        *,
+        max_tenants: int = 1000,
+        now: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._source = source
+        self._max_tenants = max_tenants
+        self._now = now
+        self._wait = wait
+        self._entries: OrderedDict[TenantId, _Entry] = OrderedDict()
+        self._fetches: dict[TenantId, asyncio.Task[_Entry]] = {}
+        self._watching: asyncio.Task[None] | None = None
+        self._is_listening = False
+
+    async def __aenter__(self) -> Self:
+        self._watching = asyncio.create_task(self._watch(), name="tenants-watch")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks: list[asyncio.Task[object]] = [*cast("list[asyncio.Task[object]]", list(self._fetches.values()))]
+        if self._watching:
+            tasks.append(cast("asyncio.Task[object]", self._watching))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def get(self, tenant: TenantId) -> TenantBundle:
+        """Returns the tenant's bundle.
+
+        Raises NotFound (TENANT_NOT_FOUND), and Unavailable (STORE_UNAVAILABLE, TENANT_BUNDLE_INVALID) when there is no
+        earlier good bundle to fall back on.
+        """
+        entry = self._entries.get(tenant)
+        if entry is None or entry.fresh_until <= self._now():
+            entry = await self._refresh(tenant)
+        else:
+            self._entries.move_to_end(tenant)
+        if entry.bundle is None:
+            raise NotFound("TENANT_NOT_FOUND", "There is no such tenant.")
+        return entry.bundle
+
+    def peek(self, tenant: TenantId) -> TenantBundle | None:
+        """Returns what is in memory for the tenant, however old, without waiting for anything."""
+        entry = self._entries.get(tenant)
+        return entry.bundle if entry else None
+
+    async def _refresh(self, tenant: TenantId) -> _Entry:
+        fetch = self._fetches.get(tenant)
+        if fetch is None:
+            fetch = asyncio.create_task(self._fetch(tenant), name="tenant-fetch")
+            self._fetches[tenant] = fetch
+            fetch.add_done_callback(lambda done: self._forget_fetch(tenant, done))
+        # One caller that gives up must not take the fetch from the others.
+        return await asyncio.shield(fetch)
+
+    def _forget_fetch(self, tenant: TenantId, done: "asyncio.Task[_Entry]") -> None:
+        if self._fetches.get(tenant) is done:
+            del self._fetches[tenant]
+        if not done.cancelled():
+            # Every caller may have gone; their error is then nobody's.
+            done.exception()
+
+    async def _fetch(self, tenant: TenantId) -> _Entry:
+        known = self._entries.get(tenant)
+        try:
+            stored = await self._source.fetch(tenant)
+            bundle = self._parse(stored, known) if stored else None
+        except ReparteeError as error:
+            if known is None:
+                raise
+            log.warning("tenant %s: the last good bundle stays in use (%s)", tenant, error.reason)
+            known.fresh_until = self._now() + RECHECK_SECONDS
+            return known
+        fresh_until = math.inf if self._is_listening and bundle else self._now() + RECHECK_SECONDS
+        # A change that was announced while this was being read may have come after the read.
+        if self._fetches.get(tenant) is not asyncio.current_task():
+            fresh_until = -math.inf
+        entry = _Entry(bundle, stored.version if stored else 0, fresh_until)
+        self._entries[tenant] = entry
+        self._entries.move_to_end(tenant)
+        while len(self._entries) > self._max_tenants:
+            self._entries.popitem(last=False)
+        return entry
+
+    def _parse(self, stored: StoredTenant, known: _Entry | None) -> TenantBundle:
+        if known and known.bundle and known.version == stored.version:
+            return known.bundle
+        try:
+            bundle = parse_bundle(stored.bundle_yaml)
+        except InvalidRequest as error:
+            raise Unavailable(
+                "TENANT_BUNDLE_INVALID", "The stored bundle does not parse; put it again.", metadata={"tenant": stored.tenant}
+            ) from error
+        if bundle.id != stored.tenant:
+            raise Unavailable("TENANT_BUNDLE_INVALID", "The stored bundle names another tenant; put it again.")
+        return bundle
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async with aclosing(cast("_Changes", self._source.watch())) as changes:
+                    async for tenant in changes:
+                        self._is_listening = True
+                        self._mark_stale(tenant)
+            except ReparteeError as error:
+                log.warning("changes of tenants are not announced (%s); bundles are read again each second", error.reason)
+            self._is_listening = False
+            self._mark_stale(None)
+            await self._wait(RECHECK_SECONDS / 2)
+
+    def _mark_stale(self, tenant: TenantId | None) -> None:
+        """Makes the next `get` read `tenant` again, or every tenant for None."""
+        stale = list(self._entries) if tenant is None else [tenant]
+        for each in stale:
+            if each in self._entries:
+                self._entries[each].fresh_until = -math.inf
+        if tenant is None:
+            self._fetches.clear()
+        else:
+            self._fetches.pop(tenant, None)
+
+
+class _Changes(AsyncIterator[TenantId | None], Protocol):
+    async def aclose(self) -> None: ...

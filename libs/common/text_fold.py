@@ -1,0 +1,135 @@
+"""Folding of text: one spelling for words that people write in many ways, in French and English."""
+
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+import re2
+import snowballstemmer
+
+# Letters that Unicode does not decompose, and punctuation that has look-alikes.
+_SAME_AS = {
+    "œ": "oe",
+    "æ": "ae",
+    "ß": "ss",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "’": "'",
+    "‘": "'",
+    "ʼ": "'",
+    "`": "'",
+    "´": "'",
+    "«": '"',
+    "»": '"',
+    "“": '"',
+    "”": '"',
+    "‐": "-",
+    "‑": "-",
+    "‒": "-",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+}
+
+# Words as Unicode's word boundaries see them: an apostrophe joins (l'argent is one), and so does a point inside 25.000.
+_WORD = re2.compile(r"[\p{L}\p{M}\p{N}_]+(?:['’.,][\p{L}\p{M}\p{N}]+)*")
+_ELIDED = re2.compile(r"\b(?:l|d|j|m|t|s|c|n|qu|jusqu|lorsqu|puisqu)'")
+_TOKEN = re2.compile(r"[\p{L}\p{N}]+(?:[.,]\p{N}+)*")
+
+STOPWORDS: dict[str, frozenset[str]] = {
+    "fr": frozenset(
+        "a ai as au aux avec c ce ces cet cette d dans de des du elle en es est et eu il ils j je l la le les leur leurs lui m "
+        "ma mais me mes moi mon n ne nos notre nous on ont ou par pas pour qu que qui s sa se ses si son sont sur t ta te tes "
+        "toi ton tu un une vos votre vous y etre avoir suis sommes etes etait sera fait faire peut peux est-ce quel quelle "
+        "quels quelles".split()
+    ),
+    "en": frozenset(
+        "a am an and are as at be been but by can could did do does for from had has have he her his i if in into is it its "
+        "me my of on or our she so that the their them there they this to us was we were what which who will with would you "
+        "your".split()
+    ),
+}
+
+# Folded; longest first. They change nothing about what is asked.
+_POLITE = re2.compile(
+    r"\b(?:s ?il (?:vous|te) plait|s ?il (?:vous|te) plai|je vous prie|merci (?:beaucoup|d avance|bien)|bonne (?:journee|soiree)|"
+    r"thank you(?: very much| so much)?|thanks(?: a lot)?|good (?:morning|afternoon|evening)|excusez[ -]moi|"
+    r"bonjour|bonsoir|salut|coucou|merci|svp|stp|please|pls|hello|hi|hey|madame|monsieur|mme|mr)\b"
+)
+_NOT_WORD = re2.compile(r"[^\p{L}\p{N}%€$£]+")
+_BETWEEN_DIGITS = re2.compile(r"(\p{N})[ .,](\p{N}{3})\b")
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    lowered = _SAME_AS.get(character) or unicodedata.normalize("NFKD", character).lower()
+    return "".join(_SAME_AS.get(part, part) for part in lowered if not unicodedata.combining(part))
+
+
+def fold(text: str) -> str:
+    """Returns `text` in lower case, compatibility characters made plain, accents gone: `Où ?` becomes `ou ?`."""
+    if text.isascii():
+        return text.lower()
+    return "".join(map(_fold_character, text))
+
+
+def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
+    """Returns `fold(text)` and, for each of its characters and for its end, the index in `text` it came from."""
+    if text.isascii():
+        return text.lower(), range(len(text) + 1)
+    pieces: list[str] = []
+    offsets: list[int] = []
+    for index, character in enumerate(text):
+        piece = _fold_character(character)
+        pieces.append(piece)
+        offsets.extend([index] * len(piece))
+    offsets.append(len(text))
+    return "".join(pieces), offsets
+
+
+def words(text: str) -> list[str]:
+    """Returns the words of `text` as written, in order; numbers count as words, punctuation and emoji do not."""
+    return [match.group() for match in _WORD.finditer(text)]
+
+
+def tokens(text: str) -> list[str]:
+    """Returns the folded words of `text`, elided articles cut off: `L'Été` becomes `ete`."""
+    return [match.group() for match in _TOKEN.finditer(_ELIDED.sub(" ", fold(text)))]
+
+
+@lru_cache(maxsize=65536)
+def _stem(token: str, language: str) -> str:
+    # A stemmer keeps the word it works on, so each call has its own: threads may share this cache.
+    return snowballstemmer.stemmer("french" if language == "fr" else "english").stemWord(token)
+
+
+def stems(text: str, language: str = "fr") -> list[str]:
+    """Returns the stems of the content words of `text`, in order, stopwords left out.
+
+    `language` is `fr` or `en` or a locale that begins so; any other is not stemmed. Words are folded before they are
+    stemmed, so that a question typed without accents meets a document written with them.
+    """
+    language = language[:2].lower()
+    stopwords = STOPWORDS.get(language, frozenset())
+    content = [token for token in tokens(text) if token not in stopwords]
+    if language not in STOPWORDS:
+        return content
+    return [token if token[0].isdigit() else _stem(token, language) for token in content]
+
+
+def normalise_question(text: str) -> str:
+    """Returns the spelling of a question that an exact cache key is made of.
+
+    Case, accents, punctuation, repeated spaces and polite words (bonjour, svp, s'il vous plaît, merci, please, hello)
+    are gone; thousands lose their separator (25.000 and 25 000 are one). Word order, numbers and negations stay. Two
+    questions with one normalised spelling may share an answer. Empty when nothing but politeness was said.
+    """
+    folded = fold(text)
+    for _ in range(3):
+        joined = _BETWEEN_DIGITS.sub(r"\1\2", folded)
+        if joined == folded:
+            break
+        folded = joined
+    plain = _NOT_WORD.sub(" ", folded)
+    return " ".join(_POLITE.sub(" ", plain).split())

@@ -1,0 +1,205 @@
+"""Words that the guard knows, in French and English, accents stripped: function words, markers, and words that say the same.
+
+Fixed lists of the languages' closed classes and of the plain vocabulary of customer service. Nothing of a tenant is here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# Question classes. WHICH is soft: its noun carries the meaning, so it is never compared, only counted.
+HOW_MUCH, COUNT, DURATION = "HOW_MUCH", "COUNT", "DURATION"
+WHERE, WHEN, WHY, WHO, HOW, WHICH = "WHERE", "WHEN", "WHY", "WHO", "HOW", "WHICH"
+
+FUNCTION_WORDS = frozenset(
+    """
+    le la les l un une des du de d au aux a en dans sur sous par pour vers chez avec et ou mais donc or car si que qu
+    qui quoi ce cet cette ces c ca cela y je j tu il elle on nous vous ils elles me m te t se s moi toi lui leur leurs
+    mon ma mes ton ta tes son sa ses notre nos votre vos tres bien aussi alors deja encore toujours ici voila n ne
+    bonjour bonsoir salut coucou merci svp stp madame monsieur plait ok hui possible eventuellement
+    the an of to in on at for from by with and but so that this these those it its i you he she we they my your our
+    their us him her please hi hello hey thanks thank just really very some any there here dear
+    """.split()
+)
+
+# Verbs that carry no intent by themselves; their forms, because stemming does not unite them.
+LIGHT_VERBS = frozenset(
+    """
+    suis es est sommes etes sont etais etait etaient sera serai seront serait ete etre
+    ai as avons avez ont avais avait auras aura aurai aurez avoir eu
+    fais fait faites font faire fera
+    peux peut pouvez pouvons peuvent puis pourrais pourrait pourriez pouvoir
+    veux veut voulez voulons voudrais voudrait aimerais aimerait souhaite souhaiterais souhaitez souhaitons desire besoin
+    dois doit devez faut falloir sais savoir savez vais va vas allez vont aller
+    trouve trouver trouvez situe situes situee situees donner donnez dire dites indiquer indiquez aider aidez
+    obtenir obtient obtenez
+    is are was were be been am do does did has have had can could will would shall should may might must
+    get want need like know tell help let
+    """.split()
+)
+
+WANT = frozenset(
+    "veux voudrais voudrait aimerais souhaite souhaiterais souhaitons desire besoin want need like".split()
+)
+AUXILIARY_OF_PAST = frozenset("ai as avons avez ont have has had ve".split())
+BETWEEN_AUXILIARY_AND_PARTICIPLE = frozenset("pas plus jamais bien deja toujours encore vous ete not already been".split())
+
+NEGATION_OPENERS = frozenset(("ne", "n"))
+NEGATIONS = frozenset("pas jamais aucun aucune rien ni guere sans not no never none nothing nor without non".split())
+# Negations only after an opener; otherwise a comparison, a person, a point.
+NEGATIONS_AFTER_OPENER = frozenset(("plus", "personne", "point"))
+
+TOWARDS = frozenset("a au aux vers jusque jusqu contre pour to into towards toward until".split())
+ARTICLES = frozenset("le la les l un une des du de d the an mon ma mes votre vos my your".split())
+MINE, YOURS = frozenset("mon ma mes my".split()), frozenset("votre vos your".split())
+
+QUESTION_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("quand", "when"), WHEN),
+        **dict.fromkeys(("comment", "how"), HOW),
+        **dict.fromkeys(("pourquoi", "why"), WHY),
+        **dict.fromkeys(("who", "whom", "whose"), WHO),
+        **dict.fromkeys(("where",), WHERE),
+        **dict.fromkeys("quel quelle quels quelles lequel laquelle which what".split(), WHICH),
+        **dict.fromkeys(
+            "combien prix tarif tarifs cout couts coute coutent couter coutera vaut price prices cost costs".split(),
+            HOW_MUCH,
+        ),
+        **dict.fromkeys("duree durees delai delais dure durent durer duration".split(), DURATION),
+    }
+)
+
+# Runs of words that mean one thing. A value that begins with `<` is a question class, an empty one means nothing.
+PHRASES: Mapping[tuple[str, ...], str] = MappingProxyType(
+    {
+        ("combien", "de", "temps"): f"<{DURATION}",
+        ("how", "long"): f"<{DURATION}",
+        ("combien", "de"): f"<{COUNT}",
+        ("combien", "d"): f"<{COUNT}",
+        ("how", "many"): f"<{COUNT}",
+        ("how", "much"): f"<{HOW_MUCH}",
+        ("quelle", "heure"): f"<{WHEN}",
+        ("quelles", "heures"): f"<{WHEN}",
+        ("what", "time"): f"<{WHEN}",
+        ("est", "ce", "que"): "",
+        ("est", "ce", "qu"): "",
+        ("s", "il", "vous", "plait"): "",
+        ("s", "il", "te", "plait"): "",
+        ("merci", "d", "avance"): "",
+        ("il", "y", "a"): "",
+        ("y", "a", "t", "il"): "",
+        ("rendez", "vous"): "rdv",
+        ("mot", "de", "passe"): "password",
+        ("mots", "de", "passe"): "password",
+        ("carte", "sim"): "sim",
+        ("sim", "card"): "sim",
+        ("e", "mail"): "email",
+        ("wi", "fi"): "wifi",
+        ("sans", "fil"): "wifi",
+        ("sans", "contact"): "contactless",
+        ("a", "partir", "de"): "des",
+    }
+)
+
+# Forms that say the same thing in a customer's question: a verb and its noun, and a few plain synonyms.
+SAME_MEANING: tuple[str, ...] = (
+    "livrer livraison livraisons livrez livre livres delivery deliver ship shipping",
+    "rembourser remboursement refund refunds",
+    "payer paiement paiements paie payment",
+    "ouvrir ouvert ouverte ouverture ouvrez ouvre open opening",
+    "fermer ferme fermeture close closing",
+    "annuler annulation cancel cancellation",
+    "resilier resiliation",
+    "activer activation",
+    "retourner retour",
+    "echanger echange",
+    "acheter achat",
+    "garantie garantir garanti",
+    "reserver reservation",
+    "modifier modification changer changement",
+    "inscrire inscription",
+    "marcher marche fonctionner fonctionne work working works",
+    "magasin boutique store shop",
+    "colis paquet parcel package",
+    "article produit item product",
+    "telephone tel phone",
+    "mail email courriel",
+    "rdv appointment",
+    "vendre vente sell",
+    "installer installation",
+)
+
+ANTONYMS: tuple[tuple[str, str], ...] = (
+    ("ouvrir", "fermer"),
+    ("acheter", "vendre"),
+    ("avant", "apres"),
+    ("augmenter", "reduire"),
+    ("augmenter", "baisser"),
+    ("augmenter", "diminuer"),
+    ("ajouter", "retirer"),
+    ("ajouter", "supprimer"),
+    ("creer", "supprimer"),
+    ("allumer", "eteindre"),
+    ("entrer", "sortir"),
+    ("envoyer", "recevoir"),
+    ("accepter", "refuser"),
+    ("commencer", "finir"),
+    ("premier", "dernier"),
+    ("minimum", "maximum"),
+    ("plus", "moins"),
+    ("enable", "disable"),
+    ("before", "after"),
+    ("increase", "decrease"),
+    ("add", "remove"),
+    ("buy", "sell"),
+    ("more", "less"),
+    ("on", "off"),
+    ("first", "last"),
+    ("accept", "refuse"),
+)
+# `desactiver` is the opposite of `activer`, `disable` of `able`.
+OPPOSITE_PREFIXES = ("des", "de", "in", "im", "non", "dis", "un")
+
+NUMBER_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        word: str(value)
+        for value, words in enumerate(
+            (
+                "zero",
+                "one",
+                "deux two",
+                "trois three",
+                "quatre four",
+                "cinq five",
+                "six",
+                "sept seven",
+                "huit eight",
+                "neuf nine",
+                "dix ten",
+                "onze eleven",
+                "douze twelve",
+                "treize",
+                "quatorze",
+                "quinze fifteen",
+            )
+        )
+        for word in words.split()
+    }
+    | {"vingt": "20", "twenty": "20", "trente": "30", "quarante": "40", "cinquante": "50", "cent": "100", "mille": "1000"}
+)
+
+CALENDAR_WORDS = frozenset(
+    """
+    lundi mardi mercredi jeudi vendredi samedi dimanche janvier fevrier mars avril mai juin juillet aout septembre
+    octobre novembre decembre matin midi soir nuit demain hier aujourd weekend
+    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+    september october november december today tomorrow yesterday tonight morning evening
+    """.split()
+)
+# An answer to a question that says one of these is stale within the day.
+MOMENT_WORDS = frozenset(
+    "aujourd demain hier maintenant actuellement today tomorrow yesterday tonight now currently".split()
+)
+
+CONTINUATIONS = frozenset("et ou mais donc alors and but then".split())
+ANAPHORA = frozenset("ca cela celui celle ceux celles meme memes lequel it that them same one ones this those these".split())
+ASSENTS = frozenset("oui non ouais ok okay d accord dac voila exact exactement parfait merci yes no yeah yep nope sure".split())

@@ -1,0 +1,1 @@
+"""Where the engine meets gRPC clients and vendors."""

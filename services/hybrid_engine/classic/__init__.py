@@ -1,0 +1,1 @@
+"""The classic engine: a language model does everything but keep the state."""

@@ -1,0 +1,1 @@
+"""Where a conversation stands: a pure fold over its events, shared by both engines."""

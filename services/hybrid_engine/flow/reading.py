@@ -1,0 +1,156 @@
+"""What one message says: its intention, and what it gives for each slot. Pure, and the same for both engines."""
+
+from dataclasses import dataclass, field
+
+import re2
+
+from libs.common.text_fold import words
+from services.hybrid_engine.flow import lexicon
+from services.hybrid_engine.flow.phones import PhoneGiven, read_phone
+from services.hybrid_engine.flow.rules import FlowRules, SlotKind
+from services.hybrid_engine.flow.state import CONFIRMATION, Attached, Event, FlowState, Phase
+from services.hybrid_engine.flow.zones import guess_zone, nearest_zones, place_words, read_zone
+
+_CLAUSES = re2.compile(r"[^.!?\n;…]*(?:[?!;\n…]|\.(?:\s|$)|\.|$)")
+_MAX_PLACE_WORDS = 5
+_TRIVIAL_QUESTION_WORDS = lexicon.FUNCTION_WORDS | lexicon.ACKNOWLEDGEMENTS | lexicon.GREETINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A message, understood. `suggestions` are set when it names a place that is no zone."""
+
+    greeting: bool = False
+    trigger: bool = False
+    question: bool = False
+    cancel: bool = False
+    handoff: bool = False
+    yes: bool = False
+    no: bool = False
+    content_word_count: int = 0
+    images: tuple[Attached, ...] = ()
+    phone: PhoneGiven | None = None
+    zone: str = ""
+    unknown_zone: bool = False
+    suggestions: tuple[str, ...] = ()
+    free_text: str = ""
+    caption_words: frozenset[str] = field(default_factory=frozenset[str])
+
+
+def read(event: Event, state: FlowState, rules: FlowRules) -> Reading:
+    """Reads `event` in the light of what `state` awaits. Takes well under a millisecond; raises nothing."""
+    captions = " \n".join(attachment.caption for attachment in event.attachments if attachment.caption)
+    text = f"{event.text}\n{captions}".strip() if captions else event.text.strip()
+    tokens = words(text)
+    statements, question = _split_questions(text, rules)
+    awaiting = rules.slot(state.awaiting_slot)
+    awaits_place = awaiting is not None and awaiting.kind is SlotKind.PLACE
+    awaits_phone = awaiting is not None and awaiting.kind is SlotKind.PHONE
+    phone = read_phone(text, rules.phone, ignore="" if awaits_phone else rules.pay_number) if text else None
+    zone = read_zone(statements, rules.zones) if rules.zones and statements else ""
+    unknown = False
+    if awaits_place and not zone and not question and phone is None:
+        zone = guess_zone(statements, rules.zones)
+        unknown = not zone and _could_be_place(statements, rules)
+    content = [token for token in lexicon.content_words(tokens) if token not in lexicon.ACKNOWLEDGEMENTS]
+    images = tuple(attachment for attachment in event.attachments if attachment.kind == "image")
+    return Reading(
+        greeting=bool(tokens) and not content and any(token in lexicon.GREETINGS for token in tokens),
+        trigger=any(lexicon.has_phrase(tokens, trigger) for trigger in rules.trigger_words),
+        question=question,
+        cancel=not question and _cancels(tokens),
+        handoff=any(lexicon.has_phrase(tokens, phrase) for phrase in lexicon.HANDOFF_PHRASES),
+        yes=_says(tokens, lexicon.YES) and not question,
+        no=_says(tokens, lexicon.NO) and not question,
+        content_word_count=len(content),
+        images=images,
+        phone=phone,
+        zone=zone,
+        unknown_zone=unknown,
+        suggestions=nearest_zones(statements, rules.zones) if unknown else (),
+        free_text=event.text.strip() if _gives_text(event, state, awaiting is not None, question) else "",
+        caption_words=frozenset(words(event.text)),
+    )
+
+
+def starts_order(reading: Reading, phase: Phase) -> bool:
+    """Whether the message begins an order: a picture or a trigger word; only the word once an order is behind it.
+
+    A question that holds a trigger word («comment commander ?») stays a question.
+    """
+    if reading.trigger and not reading.question:
+        return True
+    return bool(reading.images) and phase in (Phase.IDLE, Phase.CANCELLED)
+
+
+def _split_questions(text: str, rules: FlowRules) -> tuple[str, bool]:
+    """Returns the clauses that state something, and whether any other asks something."""
+    statements: list[str] = []
+    asks = False
+    for match in _CLAUSES.finditer(text):
+        clause = match.group().strip()
+        if not clause:
+            continue
+        if _is_question(clause, rules):
+            asks = True
+        else:
+            statements.append(clause)
+    return " ".join(statements), asks
+
+
+def _is_question(clause: str, rules: FlowRules) -> bool:
+    tokens = words(clause)
+    if not tokens:
+        return False
+    opening = tokens[1:] if tokens[0] in lexicon.GREETINGS | {"et", "mais", "alors", "svp", "and"} else tokens
+    if not opening:
+        return False
+    if opening[0] in lexicon.INTERROGATIVES or tokens[-1] in {"combien", "quand", "comment", "quoi"}:
+        return not _orders_politely(clause, opening, rules)
+    if any(lexicon.has_phrase(opening[:5], phrase) for phrase in lexicon.QUESTION_OPENINGS):
+        return not _orders_politely(clause, opening, rules)
+    if not clause.endswith("?"):
+        return False
+    if any(lexicon.has_phrase(tokens, trigger) for trigger in rules.trigger_words):
+        return False
+    zone = read_zone(clause, rules.zones) if rules.zones else ""
+    known = {part for name in (zone, *rules.zones.get(zone, ())) for part in words(name)}
+    return any(token not in _TRIVIAL_QUESTION_WORDS and token not in known and not token.isdigit() for token in tokens)
+
+
+def _orders_politely(clause: str, opening: list[str], rules: FlowRules) -> bool:
+    """«Puis-je commander ?», «can I order?»: an order in the form of a question."""
+    if not any(lexicon.has_phrase(opening[:3], phrase) for phrase in ("puis je", "est ce que", "can i", "could i")):
+        return False
+    return any(
+        lexicon.has_phrase(opening, trigger) and len(lexicon.content_words(opening)) <= len(words(trigger)) + 1
+        for trigger in rules.trigger_words
+    )
+
+
+def _cancels(tokens: list[str]) -> bool:
+    if tokens[:1] == ["stop"] and len(tokens) <= 2:
+        return True
+    if any(lexicon.has_phrase(tokens, phrase) for phrase in lexicon.CANCEL_PHRASES):
+        return True
+    for at, token in enumerate(tokens):
+        if token in lexicon.CANCEL:
+            around = tokens[max(0, at - 2) : at + 3]
+            return not any(word in {"pas", "jamais", "not", "don"} for word in around)
+    return False
+
+
+def _says(tokens: list[str], vocabulary: frozenset[str]) -> bool:
+    """Whether the message begins with a word of `vocabulary`, or is «d'accord» and the like."""
+    return bool(tokens) and (tokens[0] in vocabulary or ("daccord" in vocabulary and tokens[:2] == ["d", "accord"]))
+
+
+def _could_be_place(statements: str, rules: FlowRules) -> bool:
+    name = place_words(statements)
+    if not name or not rules.zones or all(token in lexicon.ACKNOWLEDGEMENTS | lexicon.GREETINGS for token in name.split()):
+        return False
+    return len(words(statements)) <= _MAX_PLACE_WORDS
+
+
+def _gives_text(event: Event, state: FlowState, awaits_slot: bool, question: bool) -> bool:
+    return awaits_slot and state.awaiting_slot != CONFIRMATION and not question and bool(event.text.strip())

@@ -1,0 +1,72 @@
+"""What a conversation's flow knows: its state, and the events that change it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Phase(str, Enum):
+    """How far an order is."""
+
+    IDLE = "idle"
+    COLLECTING = "collecting"
+    CONFIRMING = "confirming"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    HANDED_OFF = "handed_off"
+
+
+# What `awaiting_slot` holds while the recap waits for a yes: not a slot, but the next message is its answer.
+CONFIRMATION = "confirm"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotValue:
+    """What one slot holds, which turn filled it, and whether a person should look at it."""
+
+    value: str
+    turn_id: str = ""
+    needs_review: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlowState:
+    """Where a conversation stands. Only `services.hybrid_engine.flow.fold` makes a new one from an old one."""
+
+    flow_id: str = ""
+    phase: Phase = Phase.IDLE
+    slots: Mapping[str, SlotValue] = field(default_factory=dict[str, SlotValue])
+    asks: Mapping[str, int] = field(default_factory=dict[str, int])
+    awaiting_slot: str = ""
+    event_count: int = 0
+    proof_digests: tuple[str, ...] = ()
+    order_id: str = ""
+
+    def holds(self, slot: str) -> bool:
+        """Whether `slot` has a value."""
+        return slot in self.slots
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """One attachment: `kind` is `image`, `audio`, `document` or `location`; `digest` is the content's SHA-256 or empty."""
+
+    kind: str
+    uri: str = ""
+    digest: str = ""
+    caption: str = ""
+
+    @property
+    def reference(self) -> str:
+        """What a slot keeps of it: the digest, else the address, else the kind."""
+        return self.digest or self.uri or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One message of the customer."""
+
+    turn_id: str
+    conversation_id: str
+    text: str = ""
+    attachments: tuple[Attached, ...] = ()

@@ -1,0 +1,67 @@
+"""Delivery zones in a message: which one is meant, and which are near to one that nobody knows."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from libs.common.facts import Places
+from libs.common.text_fold import fold, words
+from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, NOT_THERE, NOT_THERE_PHRASES
+
+# A spelling this near to a known zone is that zone; the recap shows it before anything is ordered.
+_SAME_SPELLING = 0.85
+_LEAD_WORDS = FUNCTION_WORDS | frozenset("zone quartier commune livraison livrer livrez habite adresse vers cote plutot".split())
+
+
+def read_zone(text: str, zones: Mapping[str, Sequence[str]]) -> str:
+    """Returns the official name of the zone that `text` asks for, or an empty string.
+
+    «Yopougon pas Cocody» is Yopougon, «de Cocody à Yopougon» too: a place that is negated, or left, does not count, and
+    of the others the last one does.
+    """
+    found = [official for official, start, _ in Places(zones).find(text) if not _set_aside(text[:start])]
+    return found[-1] if found else ""
+
+
+def _set_aside(before: str) -> bool:
+    tokens = words(before)
+    if tokens[-1:] and (tokens[-1] in NOT_THERE or tokens[-1] in {"de", "d"}):
+        return not _leads_to_place(tokens)
+    if len(tokens) >= 2 and tokens[-2] in NOT_THERE and tokens[-1] in FUNCTION_WORDS:
+        return True
+    return any(tokens[-len(wanted) :] == wanted for wanted in (words(phrase) for phrase in NOT_THERE_PHRASES))
+
+
+def _leads_to_place(tokens: list[str]) -> bool:
+    """«la commune de Cocody» names Cocody; «de Cocody à …» leaves it."""
+    return tokens[-1] in {"de", "d"} and tokens[-2:-1] in (["commune"], ["quartier"], ["zone"], ["cote"], ["pres"])
+
+
+def guess_zone(text: str, zones: Mapping[str, Sequence[str]]) -> str:
+    """Returns the zone that `text`, a bare place name, misspells by little; else an empty string."""
+    candidate = place_words(text)
+    if not candidate:
+        return ""
+    ranked = _ranked(candidate, zones)
+    return ranked[0][1] if ranked and ranked[0][0] >= _SAME_SPELLING else ""
+
+
+def nearest_zones(text: str, zones: Mapping[str, Sequence[str]], *, count: int = 3) -> tuple[str, ...]:
+    """Returns the `count` zones whose names look most like what `text` names, best first."""
+    candidate = place_words(text) or fold(text)
+    return tuple(name for _, name in _ranked(candidate, zones)[:count])
+
+
+def place_words(text: str) -> str:
+    """Returns `text` folded, without the words that only lead to a place's name."""
+    return " ".join(token for token in words(text) if token not in _LEAD_WORDS and not token.isdigit())
+
+
+def _ranked(candidate: str, zones: Mapping[str, Sequence[str]]) -> list[tuple[float, str]]:
+    scores = [
+        (max(_likeness(candidate, fold(spelling)) for spelling in (name, *aliases)), name) for name, aliases in zones.items()
+    ]
+    return sorted(scores, key=lambda scored: (-scored[0], scored[1]))
+
+
+def _likeness(left: str, right: str) -> float:
+    return difflib.SequenceMatcher(a=left, b=right, autojunk=False).ratio()

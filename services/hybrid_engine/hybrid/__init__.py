@@ -1,0 +1,1 @@
+"""The hybrid engine: code decides, a language model only words the reply."""

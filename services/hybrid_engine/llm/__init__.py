@@ -1,0 +1,1 @@
+"""Tiers of language models and what may go wrong with them."""

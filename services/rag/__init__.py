@@ -1,0 +1,1 @@
+"""Documents of a tenant in, passages that answer its customers' questions out."""

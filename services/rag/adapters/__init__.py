@@ -1,0 +1,1 @@
+"""What the use cases reach through ports: Qdrant, Cohere, Redis, files and protobuf."""

@@ -1,0 +1,147 @@
+"""Cuts a plain or Markdown text into chunks along its own structure."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Names the rules below. A document indexed under other rules is indexed again.
+CHUNKER_VERSION = "1"
+
+MAX_WORDS = 160
+# A section of fewer words than this is joined with the next one under the same heading.
+_SMALL_WORDS = 40
+_HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*")
+_BULLET = re.compile(r"[ \t]*(?:[-*+•–]|\d{1,3}[.)])[ \t]+\S")
+_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document that is searched for as a whole: at most `MAX_WORDS` words."""
+
+    position: int
+    # The document's title and the headings above the chunk, joined by " > ".
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A paragraph or a list, with the headings above it."""
+
+    headings: tuple[str, ...]
+    text: str
+
+
+def first_heading(text: str) -> str:
+    """Returns the first Markdown heading of `text`, or an empty string."""
+    for line in text.splitlines():
+        if match := _HEADING.fullmatch(line.strip()):
+            return match[2].strip()
+    return ""
+
+
+def chunk_text(text: str, *, title: str, markdown: bool) -> tuple[Chunk, ...]:
+    """Returns the chunks of `text` in order; none when it holds no words.
+
+    Paragraphs under one heading are gathered up to `MAX_WORDS`; a list stays with the line that introduces it; a
+    paragraph that is too long is cut between sentences, and a sentence that is too long between words. The same text
+    gives the same chunks.
+    """
+    chunks: list[Chunk] = []
+    for headings, body in _gather(_blocks(text, markdown=markdown)):
+        path = " > ".join(_without_repeats((title, *headings)))
+        chunks.append(Chunk(position=len(chunks), title=path, text=body))
+    return tuple(chunks)
+
+
+def embedding_text(title: str, text: str) -> str:
+    """Returns what is embedded for a chunk: its headings in front, since they often hold the question's words."""
+    return f"{title}\n{text}" if title else text
+
+
+def _blocks(text: str, *, markdown: bool) -> Iterator[_Block]:
+    headings: list[tuple[int, str]] = []
+    lines: list[str] = []
+    in_fence = False
+
+    def path() -> tuple[str, ...]:
+        return tuple(name for _, name in headings)
+
+    for raw in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        line = raw.rstrip()
+        if markdown and _FENCE.match(line):
+            in_fence = not in_fence
+            lines.append(line)
+            continue
+        heading = _HEADING.fullmatch(line) if markdown and not in_fence else None
+        if heading or (not line.strip() and not in_fence):
+            if lines:
+                yield _Block(path(), "\n".join(lines))
+                lines = []
+            if heading:
+                level = len(heading[1])
+                headings = [kept for kept in headings if kept[0] < level]
+                headings.append((level, heading[2].strip()))
+            continue
+        lines.append(line)
+    if lines:
+        yield _Block(path(), "\n".join(lines))
+
+
+def _gather(blocks: Iterator[_Block]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Joins neighbours under one heading while they stay small, and cuts those that are too long."""
+    held: list[str] = []
+    held_words = 0
+    headings: tuple[str, ...] = ()
+    for block in blocks:
+        words = len(block.text.split())
+        introduces = bool(held) and bool(_BULLET.match(block.text)) and held[-1].rstrip().endswith(":")
+        small = held_words < _SMALL_WORDS or introduces
+        if held and (block.headings != headings or not small or held_words + words > MAX_WORDS):
+            yield from ((headings, piece) for piece in _pieces("\n\n".join(held)))
+            held, held_words = [], 0
+        headings = block.headings
+        held.append(block.text)
+        held_words += words
+    if held:
+        yield from ((headings, piece) for piece in _pieces("\n\n".join(held)))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    if len(text.split()) <= MAX_WORDS:
+        if text.strip():
+            yield text.strip()
+        return
+    held: list[str] = []
+    held_words = 0
+    for unit in _units(text):
+        words = len(unit.split())
+        if held and held_words + words > MAX_WORDS:
+            yield "".join(held).strip()
+            held, held_words = [], 0
+        held.append(unit)
+        held_words += words
+    if rest := "".join(held).strip():
+        yield rest
+
+
+def _units(text: str) -> Iterator[str]:
+    """Yields lines, sentences of lines that are too long, and runs of words of sentences that are too long."""
+    for line in text.splitlines(keepends=True):
+        if len(line.split()) <= MAX_WORDS:
+            yield line
+            continue
+        for sentence in _SENTENCE_END.split(line):
+            words = sentence.split()
+            for start in range(0, len(words), MAX_WORDS):
+                yield " ".join(words[start : start + MAX_WORDS]) + " "
+
+
+def _without_repeats(names: tuple[str, ...]) -> list[str]:
+    kept: list[str] = []
+    for name in names:
+        if name and (not kept or kept[-1].casefold() != name.casefold()):
+            kept.append(name)
+    return kept

@@ -1,0 +1,1 @@
+"""What the router's ports are made of: Redis, memory, and the channels to the cache and the engines."""

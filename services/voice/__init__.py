@@ -1,0 +1,1 @@
+"""Text to audio, streamed, without a silence."""

@@ -1,0 +1,154 @@
+"""The paid voice: ElevenLabs, streamed over HTTP."""
+
+import asyncio
+import importlib.util
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from libs.common.errors import Unavailable
+from services.voice.audio import Samples
+from services.voice.voices import VoiceState
+
+if TYPE_CHECKING:
+    import httpx
+    from elevenlabs.client import AsyncElevenLabs
+
+_LOG = logging.getLogger(__name__)
+_PIECE_BYTES = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class ElevenLabsOptions:
+    """How to reach ElevenLabs and how long to wait for it."""
+
+    voice: str
+    model: str = "eleven_turbo_v2_5"
+    base_url: str | None = None
+    # From the request to the first audio, and between two pieces of it.
+    first_byte_seconds: float = 0.6
+    gap_seconds: float = 0.4
+    # A plan allows so many generations at once; more are answered 429.
+    max_concurrent: int = 4
+
+
+class ElevenLabsSpeech:
+    """Speaks every language of its model; billed by the character. `api_key` None or empty: says so and never speaks."""
+
+    name = "elevenlabs"
+    is_paid = True
+
+    def __init__(self, *, api_key: str | None, options: ElevenLabsOptions) -> None:
+        self._options = options
+        self._state = _state(api_key)
+        # The connection pool is as large: a cancelled request must never leave another one waiting for a connection.
+        self._slots = asyncio.Semaphore(options.max_concurrent)
+        self._errors: tuple[type[Exception], ...] = ()
+        self._http: httpx.AsyncClient | None = None
+        self._client: AsyncElevenLabs | None = None
+        if self._state.can_speak and api_key:
+            self._http, self._client, self._errors = _open_client(api_key, options)
+
+    def state(self) -> VoiceState:
+        """Says whether a key and the SDK are there."""
+        return self._state
+
+    def voice_for(self, locale: str, asked: str) -> str | None:
+        """Returns `asked`, or the configured voice; every voice speaks every language."""
+        return asked or self._options.voice
+
+    async def stream(self, text: str, *, locale: str, voice: str, sample_rate_hz: int) -> AsyncGenerator[Samples, None]:
+        """Speaks `text`.
+
+        Raises Unavailable: ELEVENLABS_NOT_CONFIGURED, ELEVENLABS_BUSY, ELEVENLABS_RATE_LIMITED, ELEVENLABS_REFUSED,
+        ELEVENLABS_SERVER_ERROR, ELEVENLABS_SLOW, ELEVENLABS_STALLED, ELEVENLABS_BROKEN, ELEVENLABS_EMPTY.
+        """
+        if self._client is None:
+            raise Unavailable("ELEVENLABS_NOT_CONFIGURED", "ElevenLabs is not configured.")
+        try:
+            async with asyncio.timeout(self._options.first_byte_seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise Unavailable("ELEVENLABS_BUSY", "Every ElevenLabs slot of this process is taken.") from None
+        try:
+            audio = self._client.text_to_speech.stream(
+                voice,
+                text=text,
+                model_id=self._options.model,
+                language_code=locale.partition("-")[0],
+                output_format=f"pcm_{sample_rate_hz}",
+                request_options={"max_retries": 0, "chunk_size": _PIECE_BYTES},
+            )
+            async with aclosing(audio), aclosing(self._watched(audio)) as pieces:
+                async for samples in pieces:
+                    yield samples
+        finally:
+            self._slots.release()
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def _watched(self, audio: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
+        odd, heard = b"", False
+        while True:
+            timeout = self._options.gap_seconds if heard else self._options.first_byte_seconds
+            try:
+                async with asyncio.timeout(timeout):
+                    piece = await anext(audio, None)
+            except TimeoutError:
+                reason = "ELEVENLABS_STALLED" if heard else "ELEVENLABS_SLOW"
+                raise Unavailable(reason, f"ElevenLabs sent nothing for {timeout:g} s.") from None
+            except self._errors as error:
+                raise _failure(error) from error
+            if piece is None:
+                break
+            whole = odd + piece
+            odd = whole[len(whole) - len(whole) % 2 :]
+            samples = np.frombuffer(whole[: len(whole) - len(odd)], dtype="<i2").astype(np.int16)
+            heard = heard or len(samples) > 0
+            if len(samples):
+                yield samples
+        if not heard:
+            raise Unavailable("ELEVENLABS_EMPTY", "ElevenLabs answered without audio.")
+
+
+def _state(api_key: str | None) -> VoiceState:
+    if not api_key:
+        detail = "ElevenLabs has no key (REPARTEE_ELEVENLABS_API_KEY); a local voice speaks."
+        return VoiceState(False, "ELEVENLABS_NOT_CONFIGURED", detail)
+    if importlib.util.find_spec("elevenlabs") is None:
+        return VoiceState(False, "ELEVENLABS_NOT_INSTALLED", "The `elevenlabs` package is missing: install it.")
+    return VoiceState(True)
+
+
+def _open_client(api_key: str, options: ElevenLabsOptions) -> "tuple[httpx.AsyncClient, AsyncElevenLabs, tuple[type[Exception], ...]]":
+    # Imported only when it is used: the SDK takes a second to load.
+    import httpx  # noqa: PLC0415
+    from elevenlabs.client import AsyncElevenLabs  # noqa: PLC0415
+    from elevenlabs.core.api_error import ApiError  # noqa: PLC0415
+
+    limits = httpx.Limits(max_connections=options.max_concurrent, max_keepalive_connections=options.max_concurrent)
+    timeout = httpx.Timeout(options.first_byte_seconds + options.gap_seconds)
+    http = httpx.AsyncClient(limits=limits, timeout=timeout, follow_redirects=False)
+    client = AsyncElevenLabs(api_key=api_key, base_url=options.base_url, httpx_client=http)
+    return http, client, (ApiError, httpx.HTTPError, httpx.StreamError)
+
+
+def _failure(error: Exception) -> Unavailable:
+    """Maps what the SDK raised; an error without a status is no answer of the API but a broken connection."""
+    status: int | None = getattr(error, "status_code", None)
+    if status is None:
+        _LOG.warning("ElevenLabs broke off: %s", type(error).__name__)
+        return Unavailable("ELEVENLABS_BROKEN", "The connection to ElevenLabs broke.")
+    if status == 429:
+        return Unavailable("ELEVENLABS_RATE_LIMITED", "ElevenLabs has too many generations of this key.")
+    if status >= 500:
+        return Unavailable("ELEVENLABS_SERVER_ERROR", f"ElevenLabs answered {status}.")
+    _LOG.warning("ElevenLabs refused with %d: check the key, the voice and the model", status)
+    return Unavailable("ELEVENLABS_REFUSED", f"ElevenLabs answered {status}: check the key, the voice and the model.")

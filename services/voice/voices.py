@@ -1,0 +1,187 @@
+"""Which voices there are, in which order they are tried, and what is said when one is missing."""
+
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from libs.common.errors import FieldViolation, InvalidRequest, Unavailable
+from services.voice.audio import Samples
+
+_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceState:
+    """Whether a provider can speak now. `reason` is UPPER_SNAKE and empty when it can; `detail` is one sentence."""
+
+    can_speak: bool
+    reason: str = ""
+    detail: str = ""
+
+
+class SpeechProvider(Protocol):
+    """A technology that speaks. One instance serves many streams at once."""
+
+    # Short name such as `pico`, the part of a voice's name before the colon.
+    name: str
+    # True when every character sent costs money.
+    is_paid: bool
+
+    def state(self) -> VoiceState:
+        """Says whether it can speak now."""
+        ...
+
+    def voice_for(self, locale: str, asked: str) -> str | None:
+        """Returns the voice that speaks `locale` (`fr-CI`): `asked` when it is not empty and known; None when there is none."""
+        ...
+
+    def stream(self, text: str, *, locale: str, voice: str, sample_rate_hz: int) -> AsyncGenerator[Samples, None]:
+        """Yields mono speech of at most 4,096 characters at `sample_rate_hz` (8, 16 or 24 kHz), in pieces of any size.
+
+        Closing it stops the work within 20 ms of audio. Raises Unavailable when it fails, before or amid audio.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Frees what it holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A provider with the voice it would use."""
+
+    provider: SpeechProvider
+    voice: str
+
+    @property
+    def full_name(self) -> str:
+        """Returns `provider:voice`."""
+        return f"{self.provider.name}:{self.voice}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who speaks an utterance, first choice first, never empty; `reasons` why a voice that was asked for is not among them."""
+
+    candidates: tuple[Candidate, ...]
+    locale: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceDependency:
+    """One line of the process's status."""
+
+    name: str
+    state: Literal["up", "degraded", "embedded"]
+    detail: str = ""
+
+
+class Voices:
+    """The providers of this process in order of preference.
+
+    A provider that failed is tried last for `cooldown_seconds`, so that each caller does not wait for it again.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[SpeechProvider],
+        *,
+        cooldown_seconds: float = 15.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._providers = tuple(providers)
+        self._cooldown_seconds = cooldown_seconds
+        self._now = now
+        self._failed_until: dict[str, tuple[float, str]] = {}
+
+    def plan(self, *, locale: str, asked: str = "", field_path: str = "voice") -> Plan:
+        """Returns who may speak `locale`, with `asked` (`provider:voice`, `provider` or empty) first.
+
+        Raises InvalidRequest (VOICE_UNKNOWN, INVALID_FIELD) and Unavailable (NO_VOICE).
+        """
+        _check_locale(locale)
+        wanted, _, wanted_voice = asked.partition(":")
+        if wanted and wanted not in {provider.name for provider in self._providers}:
+            raise _unknown_voice(field_path, [provider.name for provider in self._providers])
+        ordered = sorted(self._providers, key=lambda provider: provider.name != wanted)
+        candidates: list[Candidate] = []
+        reasons: list[str] = []
+        for provider in ordered:
+            state = provider.state()
+            is_wanted = provider.name == wanted
+            if not state.can_speak:
+                reasons.extend([state.reason] if is_wanted else [])
+                continue
+            voice = provider.voice_for(locale, wanted_voice if is_wanted else "")
+            if voice is not None:
+                candidates.append(Candidate(provider, voice))
+            elif is_wanted and wanted_voice:
+                raise _unknown_voice(field_path, [provider.name])
+        if not candidates:
+            raise Unavailable("NO_VOICE", self._why_nobody_speaks(locale))
+        return self._with_the_failed_last(candidates, locale, reasons)
+
+    def set_aside(self, provider: SpeechProvider, reason: str) -> None:
+        """Notes that `provider` just failed."""
+        self._failed_until[provider.name] = (self._now() + self._cooldown_seconds, reason)
+
+    def dependencies(self) -> tuple[VoiceDependency, ...]:
+        """Returns how each voice is, for people: the ones that are in use and the ones whose absence costs something."""
+        states = [(provider, provider.state()) for provider in self._providers]
+        speaking = [provider for provider, state in states if state.can_speak]
+        if not speaking:
+            detail = " ".join(state.detail for _, state in states if state.detail)
+            return (VoiceDependency("speech", "degraded", f"No voice can speak. {detail}".strip()),)
+        lines: list[VoiceDependency] = []
+        for provider, state in states:
+            name = f"speech:{provider.name}"
+            if provider is speaking[0] and not provider.is_paid:
+                lines.append(VoiceDependency(name, "embedded", "A local voice speaks."))
+            elif state.can_speak:
+                lines.append(VoiceDependency(name, "up"))
+            elif provider.is_paid or speaking[0] is not self._first_local():
+                lines.append(VoiceDependency(name, "embedded" if provider.is_paid else "degraded", state.detail))
+        return tuple(lines)
+
+    async def aclose(self) -> None:
+        """Closes every provider."""
+        for provider in self._providers:
+            await provider.aclose()
+
+    def _first_local(self) -> SpeechProvider | None:
+        return next((provider for provider in self._providers if not provider.is_paid), None)
+
+    def _with_the_failed_last(self, candidates: list[Candidate], locale: str, reasons: list[str]) -> Plan:
+        first = candidates[0]
+        now = self._now()
+        failed = {name for name, (until, _) in self._failed_until.items() if until > now}
+        candidates.sort(key=lambda candidate: candidate.provider.name in failed)
+        if candidates[0] is not first:
+            reasons.append(self._failed_until[first.provider.name][1])
+        return Plan(tuple(candidates), locale, tuple(reasons))
+
+    def _why_nobody_speaks(self, locale: str) -> str:
+        if any(provider.state().can_speak for provider in self._providers):
+            return f"No voice here speaks {locale!r}: configure ElevenLabs, or ask for another locale."
+        return "No voice can speak: set REPARTEE_ELEVENLABS_API_KEY, or install gcc and the local voice (ttspico)."
+
+
+def _check_locale(locale: str) -> None:
+    if not _LOCALE.fullmatch(locale):
+        raise InvalidRequest(
+            "INVALID_FIELD",
+            "A locale is a language and perhaps a country, such as fr, fr-CI or en-GB.",
+            violations=[FieldViolation("locale", "expected a BCP 47 tag such as fr-CI")],
+        )
+
+
+def _unknown_voice(field_path: str, providers: Sequence[str]) -> InvalidRequest:
+    return InvalidRequest(
+        "VOICE_UNKNOWN",
+        "No such voice: a voice is named `provider:voice`, and the provider must have it.",
+        violations=[FieldViolation(field_path, f"expected a voice of {', '.join(providers)}")],
+    )

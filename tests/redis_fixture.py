@@ -1,0 +1,48 @@
+"""A real Valkey server for tests, one per session, empty at the start of each test."""
+
+import select
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from libs.common.embedded_redis import server_binary
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a server that keeps nothing on disk and ends with the session."""
+    # Short: a unix socket's path has a limit of 107 bytes, and pytest's own folders are deep.
+    folder = Path(tempfile.mkdtemp(prefix="rp-"))
+    socket_path = folder / "s"
+    process = subprocess.Popen(
+        [server_binary(), "--port", "0", "--unixsocket", socket_path, "--save", "", "--dir", folder],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        while select.select([process.stdout], [], [], 20)[0]:
+            line = process.stdout.readline()
+            if "ready to accept connections" in line.lower():
+                break
+            assert line, f"the test server ended with code {process.wait()}"
+        yield f"unix://{socket_path}"
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The URL of a real, empty server; add `?db=5` or use RedisStore.connect(url, db=5) for another database."""
+    with Redis.from_url(redis_server) as client:
+        client.flushall()
+        client.script_flush()
+    return redis_server

@@ -1,17 +1,15 @@
 """`repartee quicktest`: is the stack well, and does each question reach the right agent?"""
 
-import asyncio
 import secrets
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import grpc
 import typer
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from repartee.v1 import router_pb2, router_pb2_grpc
 from tools.connection import PORTS, Connection, console, run
+from tools.health import is_serving
 from tools.stack import StackOptions, free_port_base, running_stack
 from tools.tenants import apply_folder
 
@@ -42,7 +40,7 @@ async def _own_stack(examples: Path) -> int:
 async def _check(port_base: int) -> int:
     failed = 0
     for name, offset in PORTS.items():
-        healthy = await _healthy(port_base + offset)
+        healthy = await is_serving("127.0.0.1", port_base + offset)
         failed += not healthy
         console.print(f"{_mark(healthy)}  {name} is {'serving' if healthy else 'not serving'}")
     client = Connection.for_tenant("escopines", port_base=port_base)
@@ -56,16 +54,6 @@ async def _check(port_base: int) -> int:
             failed += not right
             console.print(f"{_mark(right)}  {question} → {reply.agent} ({reply.confidence:.2f})")
     return failed
-
-
-async def _healthy(port: int) -> bool:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        try:
-            async with asyncio.timeout(3):
-                answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
-        except (grpc.aio.AioRpcError, TimeoutError):
-            return False
-    return answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def _mark(good: bool) -> str:

@@ -8,16 +8,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from libs.common.embedded_redis import start_embedded_redis
 from libs.common.errors import PreconditionFailed
 from tools.connection import PORTS
+from tools.health import is_serving
 
 MODULES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "cache": ("services.cache", {}),
@@ -100,7 +98,7 @@ class Stack:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=sink,
                     stderr=sink,
-                    env=self._environment(name) | settings,
+                    env={**self._environment(name), **settings},
                     start_new_session=True,
                     preexec_fn=_die_with_parent,
                 )
@@ -117,7 +115,8 @@ class Stack:
         if waiting := [child.name for child in self.children if child.health != "serving"]:
             raise PreconditionFailed(
                 "SERVICE_SLOW",
-                f"{', '.join(waiting)} did not become healthy in {timeout_seconds:.0f} s; see {self.children[0].log.parent}.",
+                f"{', '.join(waiting)} did not become healthy in {timeout_seconds:.0f} s; "
+                f"see {self.children[0].log.parent}.",
             )
 
     async def watch(self) -> None:
@@ -140,31 +139,28 @@ class Stack:
                     await child.process.wait()
 
     async def _wait_for(self, child: Child) -> None:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{child.port}") as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
-            ended = asyncio.ensure_future(child.process.wait())
-            try:
-                while child.health != "serving":
-                    ask = asyncio.ensure_future(_serving(stub))
-                    await asyncio.wait({ask, ended}, return_when=asyncio.FIRST_COMPLETED)
-                    if ended.done():
-                        ask.cancel()
-                        child.health = "stopped"
-                        raise PreconditionFailed("SERVICE_FAILED", _last_words(child))
-                    if ask.result():
-                        child.health = "serving"
-                        child.healthy_after_seconds = time.monotonic() - self.started
-                    else:
-                        await asyncio.wait({ended}, timeout=0.1)
-            finally:
-                ended.cancel()
+        ended = asyncio.ensure_future(child.process.wait())
+        try:
+            while child.health != "serving":
+                ask = asyncio.ensure_future(is_serving("127.0.0.1", child.port))
+                await asyncio.wait({ask, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if ended.done():
+                    ask.cancel()
+                    child.health = "stopped"
+                    raise PreconditionFailed("SERVICE_FAILED", _last_words(child))
+                if ask.result():
+                    child.health = "serving"
+                    child.healthy_after_seconds = time.monotonic() - self.started
+                else:
+                    await asyncio.wait({ended}, timeout=0.1)
+        finally:
+            ended.cancel()
 
     async def _ask(self, child: Child) -> None:
         if not child.alive:
             child.health = "stopped"
             return
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{child.port}") as channel:
-            child.health = "serving" if await _serving(health_pb2_grpc.HealthStub(channel)) else "not serving"
+        child.health = "serving" if await is_serving("127.0.0.1", child.port) else "not serving"
 
     def _environment(self, name: str) -> dict[str, str]:
         state = self.options.state
@@ -189,7 +185,7 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(options: StackOptions) -> AsyncIterator[Stack]:
+async def running_stack(options: StackOptions) -> AsyncGenerator[Stack]:
     """Runs the stack within the block: Valkey, unless a Redis URL is given, and the services, all healthy.
 
     Raises PreconditionFailed: STATE_UNUSABLE, STATE_IN_USE, STATE_CORRUPT, PORT_TAKEN, SERVICE_FAILED, SERVICE_SLOW.
@@ -233,14 +229,6 @@ def free_port_base() -> int:
             continue
         return base
     raise PreconditionFailed("PORT_TAKEN", "No free ports from 51051 to 64000; stop another stack first.")
-
-
-async def _serving(stub: health_pb2_grpc.HealthStub) -> bool:
-    try:
-        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
-    except grpc.aio.AioRpcError:
-        return False
-    return answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def _refuse_taken_port(name: str, port: int) -> None:

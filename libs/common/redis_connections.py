@@ -62,8 +62,6 @@ class RedisConnections:
         self._options: dict[str, Any] = {
             "protocol": 2,
             "driver_info": None,
-            "lib_name": None,
-            "lib_version": None,
             "retry": Retry(NoBackoff(), 0),
             "health_check_interval": _HEALTH_CHECK_SECONDS,
             **options,

@@ -21,7 +21,8 @@ class ServiceSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(0, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     insecure_listen: bool = Field(
-        False, description="Allow listening beyond loopback without TLS, as inside a cluster with an encrypting network."
+        False,
+        description="Allow listening beyond loopback without TLS, as inside a cluster with an encrypting network.",
     )
     tls_cert_file: Path | None = Field(None, description="PEM certificate chain of this server.")
     tls_key_file: Path | None = Field(None, description="PEM private key of this server.")

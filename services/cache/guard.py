@@ -1,5 +1,6 @@
 """The guard: whether the answer to one question may serve another. Similarity never decides alone. Pure, fails closed."""
 
+import functools
 from collections import Counter
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ def refuse(asked: Reading, stored: Reading, *, language: str) -> Refusal | None:
     question class, the same roles and the same content words; a question in which the rules find no content never passes.
     """
     return (
-        _numbers(asked, stored)
+        _numbers(asked, stored, language)
         or _places(asked, stored)
         or _polarity(asked, stored, language)
         or _question_word(asked, stored)
@@ -41,11 +42,12 @@ def _difference(a: frozenset[str], b: frozenset[str]) -> str:
     return f"{sorted(a - b)} against {sorted(b - a)}"
 
 
-def _is_numeric(word: str) -> bool:
-    return word.isdigit() or word in lexicon.CALENDAR_WORDS
+@functools.lru_cache(maxsize=4)
+def _calendar(language: str) -> frozenset[str]:
+    return frozenset(concept(word, language) for word in lexicon.CALENDAR_WORDS)
 
 
-def _numbers(asked: Reading, stored: Reading) -> Refusal | None:
+def _numbers(asked: Reading, stored: Reading, language: str) -> Refusal | None:
     # With one number its noun may stand before it or after; with two, which belongs to what matters.
     a, b = asked.numbers, stored.numbers
     if len(a) == len(b) == 1:
@@ -53,10 +55,7 @@ def _numbers(asked: Reading, stored: Reading) -> Refusal | None:
     if Counter(a) != Counter(b):
         return Refusal(GUARD_NUMBER, f"{list(a)!r} against {list(b)!r}")
     apart = asked.content ^ stored.content
-    known = {concept(word, "fr") for word in lexicon.CALENDAR_WORDS} | {
-        concept(word, "en") for word in lexicon.CALENDAR_WORDS
-    }
-    if any(_is_numeric(word) or word in known for word in apart):
+    if any(word.isdigit() or word in _calendar(language) for word in apart):
         return Refusal(GUARD_NUMBER, _difference(asked.content, stored.content))
     return None
 

@@ -48,7 +48,7 @@ NEGATIONS = frozenset("pas jamais aucun aucune rien ni guere sans not no never n
 # Negations only after an opener; otherwise a comparison, a person, a point.
 NEGATIONS_AFTER_OPENER = frozenset(("plus", "personne", "point"))
 
-TOWARDS = frozenset("a au aux vers jusque jusqu contre pour to into towards toward until".split())
+TOWARDS = frozenset("a au aux vers jusque jusqu contre pour en to into in towards toward until".split())
 ARTICLES = frozenset("le la les l un une des du de d the an mon ma mes votre vos my your".split())
 MINE, YOURS = frozenset("mon ma mes my".split()), frozenset("votre vos your".split())
 
@@ -102,7 +102,7 @@ PHRASES: Mapping[tuple[str, ...], str] = MappingProxyType(
 
 # Forms that say the same thing in a customer's question: a verb and its noun, and a few plain synonyms.
 SAME_MEANING: tuple[str, ...] = (
-    "livrer livraison livraisons livrez livre livres delivery deliver ship shipping",
+    "livrer livraison livraisons livrez delivery deliver ship shipping",
     "rembourser remboursement refund refunds",
     "payer paiement paiements paie payment",
     "ouvrir ouvert ouverte ouverture ouvrez ouvre open opening",
@@ -127,6 +127,9 @@ SAME_MEANING: tuple[str, ...] = (
     "vendre vente sell",
     "installer installation",
 )
+
+# Words that stemming would take for another: a book is no delivery, a country no payment.
+KEPT_WHOLE = frozenset("livre livres pays ferie feries fer course courses cours".split())
 
 ANTONYMS: tuple[tuple[str, str], ...] = (
     ("ouvrir", "fermer"),

@@ -1,22 +1,19 @@
 """What a question says, taken apart: its facts, polarity, question class, roles and content words. Pure."""
 
-import functools
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import snowballstemmer  # pyright: ignore[reportMissingTypeStubs]  # the package has no stubs
-
 from libs.common.facts import Places, extract_facts
 from services.cache import lexicon
+from services.cache.tokens import Unit, concept, cut_units, fold_word, is_content
 
-_TOKEN = re.compile(r"[^\W\d_]+|\d+")
+_WORD = re.compile(r"[^\W\d_]+")
 _ENGLISH_NEGATION = re.compile(r"(?i)\b(ca|wo)?n['’]t\b|n['’]t\b")
 _PARTICIPLE_ENDINGS = ("e", "ee", "es", "ees", "i", "ie", "is", "it", "u", "ue", "us", "ert", "ed", "en")
 _INFINITIVE_ENDINGS = ("er", "ir", "re")
 _NUMERIC_KINDS = frozenset(("money", "quantity", "number", "percent", "date", "time", "phone", "reference"))
-_LONGEST_PHRASE = max(map(len, lexicon.PHRASES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,80 +46,7 @@ class Reading:
         return len(self.content) + len(self.classes) + len(self.numbers) + len(self.places) + self.asks_which
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    word: str
-    start: int
-    has_capital: bool
-    is_where: bool
-
-
-def fold_word(word: str) -> str:
-    """Returns `word` in lower case without accents, ligatures opened."""
-    opened = word.casefold().replace("œ", "oe").replace("æ", "ae")
-    return "".join(c for c in unicodedata.normalize("NFD", opened) if not unicodedata.combining(c))
-
-
-def _units(text: str) -> list[_Unit]:
-    found = [
-        _Unit(fold_word(m.group()), m.start(), m.group()[0].isupper(), m.group().casefold() == "où")
-        for m in _TOKEN.finditer(text)
-    ]
-    merged: list[_Unit] = []
-    at = 0
-    while at < len(found):
-        for length in range(min(_LONGEST_PHRASE, len(found) - at), 1, -1):
-            replacement = lexicon.PHRASES.get(tuple(unit.word for unit in found[at : at + length]))
-            if replacement is not None:
-                if replacement:
-                    merged.append(_Unit(replacement, found[at].start, False, False))
-                at += length
-                break
-        else:
-            merged.append(found[at])
-            at += 1
-    return merged
-
-
-@functools.lru_cache(maxsize=4)
-def _stemmer(language: str) -> snowballstemmer.stemmer:
-    return snowballstemmer.stemmer({"en": "english"}.get(language, "french"))
-
-
-@functools.lru_cache(maxsize=20_000)
-def _stem(word: str, language: str) -> str:
-    single = re.sub(r"(.)\1", r"\1", word)  # one letter for two, as people type
-    return str(_stemmer(language).stemWord(single))  # pyright: ignore[reportUnknownMemberType]  # no stubs
-
-
-@functools.cache
-def _concepts(language: str) -> dict[str, str]:
-    return {
-        _stem(form, language): group.split()[0] for group in lexicon.SAME_MEANING for form in group.split()
-    }
-
-
-def concept(word: str, language: str) -> str:
-    """Returns the concept of a folded word: its stem, or the head of the group of words that say the same."""
-    if word in lexicon.NUMBER_WORDS:
-        return lexicon.NUMBER_WORDS[word]
-    stem = _stem(word, language)
-    return _concepts(language).get(stem, stem)
-
-
-def _is_content(unit: _Unit) -> bool:
-    word = unit.word
-    return not (
-        word.startswith("<")
-        or word in lexicon.FUNCTION_WORDS
-        or word in lexicon.LIGHT_VERBS
-        or word in lexicon.QUESTION_WORDS
-        or word in lexicon.NEGATIONS
-        or unit.is_where
-    )
-
-
-def _negations(units: Sequence[_Unit], language: str) -> tuple[set[str], set[int]]:
+def _negations(units: Sequence[Unit], language: str) -> tuple[set[str], set[int]]:
     """Returns the concepts that are negated and the indexes of the words that negate."""
     negated: set[str] = set()
     negators: set[int] = set()
@@ -140,16 +64,16 @@ def _negations(units: Sequence[_Unit], language: str) -> tuple[set[str], set[int
         negators.add(at)
         between = units[opener + 1 : at] if closes else ()
         reach = (*between, *units[at + 1 :], *reversed(units[:at]))
-        target = next((other.word for other in reach if _is_content(other)), "")
+        target = next((other.word for other in reach if is_content(other)), "")
         negated.add(concept(target, language) if target else "")
         opener = -1
     if opener >= 0:
-        target = next((other.word for other in units[opener + 1 :] if _is_content(other)), "")
+        target = next((other.word for other in units[opener + 1 :] if is_content(other)), "")
         negated.add(concept(target, language) if target else "")
     return negated, negators
 
 
-def _classes(units: Sequence[_Unit]) -> tuple[set[str], bool]:
+def _classes(units: Sequence[Unit]) -> tuple[set[str], bool]:
     """Returns the question classes and whether a soft `which` asks."""
     classes: set[str] = set()
     wants = asks_which = False
@@ -175,12 +99,12 @@ def _classes(units: Sequence[_Unit]) -> tuple[set[str], bool]:
     return classes, asks_which
 
 
-def _asks_where(units: Sequence[_Unit], at: int) -> bool:
+def _asks_where(units: Sequence[Unit], at: int) -> bool:
     before = units[at - 1].word if at else ""
     return at in (0, len(units) - 1) or before in ("savoir", "dire", "est", "sont", "trouve")
 
 
-def _is_past(units: Sequence[_Unit]) -> bool:
+def _is_past(units: Sequence[Unit]) -> bool:
     words = [unit.word for unit in units]
     for at, word in enumerate(words):
         if word == "did" or (word == "a" and words[at + 1 : at + 2] == ["ete"]):
@@ -191,7 +115,7 @@ def _is_past(units: Sequence[_Unit]) -> bool:
             continue
         following = (u for u in units[at + 1 :] if u.word not in lexicon.BETWEEN_AUXILIARY_AND_PARTICIPLE)
         after = next(following, None)
-        if after is not None and _is_content(after) and after.word.endswith(_PARTICIPLE_ENDINGS):
+        if after is not None and is_content(after) and after.word.endswith(_PARTICIPLE_ENDINGS):
             return True
     return False
 
@@ -218,7 +142,7 @@ def read_question(text: str, *, language: str, country: str = "", places: Places
     """Takes `text` apart. `language` is `fr` or `en`; anything else is read as French with the same lists."""
     plain = _ENGLISH_NEGATION.sub(" not", unicodedata.normalize("NFKC", text))
     facts = extract_facts(plain, country=country, places=places)
-    everything = _units(plain)
+    everything = cut_units(plain)
     covered = [(fact.start, fact.end) for fact in facts]
     units = [u for u in everything if not any(start <= u.start < end for start, end in covered)]
     negated, negators = _negations(units, language)
@@ -233,7 +157,7 @@ def read_question(text: str, *, language: str, country: str = "", places: Places
     is_towards = False
     for at, unit in enumerate(units):
         before = units[at - 1].word if at else ""
-        if not _is_content(unit) or at in negators:
+        if not is_content(unit) or at in negators:
             if unit.word in lexicon.TOWARDS:
                 is_towards = True
             elif unit.word not in lexicon.ARTICLES:
@@ -255,7 +179,7 @@ def read_question(text: str, *, language: str, country: str = "", places: Places
             yours.add(found)
 
     def concept_after(end: int) -> str:
-        after = next((u.word for u in units if u.start >= end and _is_content(u)), "")
+        after = next((u.word for u in units if u.start >= end and is_content(u)), "")
         return concept(after, language) if after else ""
 
     numeric = [fact for fact in facts if fact.kind in _NUMERIC_KINDS]
@@ -281,7 +205,7 @@ def read_question(text: str, *, language: str, country: str = "", places: Places
 
 
 def _goes_to(text: str, start: int) -> bool:
-    before = [fold_word(m.group()) for m in _TOKEN.finditer(text[max(0, start - 24) : start])]
+    before = [fold_word(m.group()) for m in _WORD.finditer(text[max(0, start - 24) : start])]
     while before and before[-1] in lexicon.ARTICLES:
         before.pop()
     return bool(before) and before[-1] in lexicon.TOWARDS

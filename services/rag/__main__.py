@@ -2,4 +2,5 @@
 
 from services.rag.app import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from services.rag.chunking import CHUNKER_VERSION, Chunk, chunk_text, first_heading
 
 SHARED = "shared"
+# A longer title is cut: it is put in front of every chunk.
+MAX_TITLE_CHARACTERS = 200
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
 PLAIN = "text/plain"
 MARKDOWN = "text/markdown"
@@ -89,6 +91,7 @@ def read_document(document: SubmittedDocument, *, owners: frozenset[str]) -> Rea
         return Refusal("NOT_TEXT", "The content holds NUL characters, so it is not text.")
     markdown = media_type != PLAIN
     title = document.title or (first_heading(text) if markdown else "") or document.document_id
+    title = title[:MAX_TITLE_CHARACTERS]
     chunks = chunk_text(text, title=title, markdown=markdown)
     if not chunks:
         return Refusal("DOCUMENT_EMPTY", "The content holds headings or blanks only, no text.")

@@ -106,7 +106,7 @@ class SilenceTrimmer:
     Silence is held back until sound follows it. `keep_ms` of it stays at either end, so that no sound is clipped.
     """
 
-    def __init__(self, sample_rate_hz: int, *, keep_ms: float = 20.0, threshold: int = 150) -> None:
+    def __init__(self, sample_rate_hz: int, *, keep_ms: float = 30.0, threshold: int = 300) -> None:
         self._keep = int(sample_rate_hz * keep_ms / 1_000)
         self._threshold = threshold
         self._held = np.zeros(0, dtype=np.int16)

@@ -1,6 +1,7 @@
 """Speaks sentences one after the other with the first voice that can, going on with the next voice when one dies."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from services.voice.voices import Plan, Voices
 
 # A provider that is merely full is worth asking again at once.
 _PASSING_REASONS = frozenset({"ELEVENLABS_RATE_LIMITED", "ELEVENLABS_BUSY"})
+
+_PIECES_AHEAD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,13 @@ async def narrate(
     """Yields the sentences as audio.
 
     A voice that dies amid a sentence is replaced by the next one, which says that sentence again from its beginning:
-    nothing is lost. With no voice left the narration ends with `complete` False.
+    nothing is lost. A sentence that no voice can say makes `complete` False, and with no voice left the narration ends.
     """
     candidates = list(plan.candidates)
     for sentence in sentences:
         text = speakable(sentence, plan.locale)
-        while candidates:
-            candidate = candidates[0]
+        said = False
+        for candidate in tuple(candidates):
             begins = sentence
             narration.billed_characters += len(text) if candidate.provider.is_paid else 0
             stream = candidate.provider.stream(
@@ -59,14 +62,46 @@ async def narrate(
                 async with aclosing(stream) as pieces:
                     async for samples in pieces:
                         yield Piece(samples, begins, candidate.full_name)
-                        begins = ""
-                break
+                        begins, said = "", True
             except Unavailable as error:
+                said = False
+                candidates.remove(candidate)
                 narration.reasons.append(error.reason)
                 if error.reason not in _PASSING_REASONS:
                     voices.set_aside(candidate.provider, error.reason)
-                candidates.pop(0)
+                continue
+            if said:
+                narration.spoken.append(sentence)
+                break
+            # Not a failure: a local voice has no sound for another script.
+            narration.reasons.append(f"{candidate.provider.name.upper()}_SILENT")
+        narration.complete = narration.complete and said
         if not candidates:
-            narration.complete = False
             return
-        narration.spoken.append(sentence)
+
+
+class Ahead:
+    """Speech that is made before it is asked for, up to a limit."""
+
+    def __init__(self, stream: AsyncGenerator[Piece, None]) -> None:
+        self._stream = stream
+        self._room = asyncio.Semaphore(_PIECES_AHEAD)
+        self._made: asyncio.Queue[Piece | None] = asyncio.Queue()
+
+    async def produce(self) -> None:
+        """Makes all of it."""
+        async with aclosing(self._stream) as pieces:
+            async for piece in pieces:
+                await self._room.acquire()
+                self._made.put_nowait(piece)
+
+    def close(self, _task: asyncio.Task[None]) -> None:
+        """Says that nothing more comes."""
+        self._made.put_nowait(None)
+
+    async def pieces(self, task: asyncio.Task[None]) -> AsyncIterator[Piece]:
+        """Yields what is made; raises what `task`, the making, raised."""
+        while (piece := await self._made.get()) is not None:
+            self._room.release()
+            yield piece
+        await task

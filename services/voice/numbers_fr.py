@@ -4,7 +4,10 @@ import re
 
 from num2words import num2words  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]  # no stubs
 
-_MONTHS = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
+_MONTHS = (
+    *("janvier", "février", "mars", "avril", "mai", "juin"),
+    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+)
 _CURRENCIES = {
     "f": "francs",
     "fcfa": "francs CFA",
@@ -19,7 +22,9 @@ _UNITS = {"km": "kilomètres", "kg": "kilos", "cm": "centimètres", "min": "minu
 _WORDS = {"n°": "numéro", "tél": "téléphone", "rdv": "rendez-vous", "svp": "s'il vous plaît", "mme": "madame"}
 
 _NUMBER = r"\d{1,3}(?:[.\u00a0\u202f ]\d{3})+(?!\d)(?:,\d{1,2})?|\d+(?:[.,]\d{1,3})?"
-_PHONE = re.compile(r"(?<![\d.,])(?:\+|00)(\d{1,3})[ .-]?((?:\d{2}[ .-]?){3,4}\d{2})(?!\d)|(?<![\d.,+])(0\d(?:[ .-]?\d{2}){4})(?!\d)")
+_PHONE = re.compile(
+    r"(?<![\d.,])(?:\+|00)(\d{1,3})[ .-]?((?:\d{2}[ .-]?){3,4}\d{2})(?!\d)|(?<![\d.,+])(0\d(?:[ .-]?\d{2}){4})(?!\d)"
+)
 _DATE = re.compile(r"(?<!\d)(\d{1,2})/(\d{1,2})(?:/(\d{4}))?(?![\d/])")
 _TIME = re.compile(r"(?<![\d.,])([01]?\d|2[0-4]) ?(?:h|H|:(?=\d\d))([0-5]\d)?(?![\w])")
 _MONEY = re.compile(rf"(?<![\d.,])({_NUMBER})\s?(FCFA|F\.?\s?CFA|CFA|XOF|XAF|EUR|€|\$|[Ff]\b)(?!\w)")
@@ -103,7 +108,9 @@ def _money(match: re.Match[str]) -> str:
     currency = _CURRENCIES["fcfa" if "cfa" in match[2].lower() else match[2].lower()]
     if _parts(match[1])[0] in ("0", "1"):
         currency = currency.replace("francs", "franc").replace("euros", "euro").replace("dollars", "dollar")
-    return f"{words} {'de ' if re.search('(million|milliard)s?$', words) else ''}{currency}".replace("de euro", "d'euro")
+    return f"{words} {'de ' if re.search('(million|milliard)s?$', words) else ''}{currency}".replace(
+        "de euro", "d'euro"
+    )
 
 
 def _ordinal(match: re.Match[str]) -> str:

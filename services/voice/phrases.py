@@ -1,28 +1,45 @@
-"""Phrases that are kept as audio, so that they play at once: what a bot says while it thinks, greets or excuses itself."""
+"""Phrases that are kept as audio, so that they play at once: fillers, greetings, excuses."""
 
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from libs.common.errors import Unavailable
 from services.voice.audio import Samples
 from services.voice.narration import Narration, narrate
 from services.voice.voices import Plan, Voices
 
-DEFAULT_PHRASES: Mapping[str, str] = {
-    "filler_hum": "Hum, laissez-moi regarder...",
-    "filler_ok": "Très bien, je note...",
-    "filler_one_moment": "Un instant s'il vous plaît...",
-    "filler_let_me_see": "Laissez-moi voir ça...",
-    "greet": "Bonjour !",
-    "welcome": "Bienvenue, comment puis-je vous aider ?",
-    "apology": "Désolé, je rencontre un petit souci. Merci de patienter un instant.",
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "fr": {
+        "filler_hum": "Hum, laissez-moi regarder...",
+        "filler_ok": "Très bien, je note...",
+        "filler_one_moment": "Un instant s'il vous plaît...",
+        "filler_let_me_see": "Laissez-moi voir ça...",
+        "greet": "Bonjour !",
+        "welcome": "Bienvenue, comment puis-je vous aider ?",
+        "apology": "Désolé, je rencontre un petit souci. Merci de patienter un instant.",
+    },
+    "en": {
+        "filler_hum": "Hmm, let me have a look...",
+        "filler_ok": "Very well, I'm taking note...",
+        "filler_one_moment": "One moment please...",
+        "filler_let_me_see": "Let me see...",
+        "greet": "Hello!",
+        "welcome": "Welcome, how can I help you?",
+        "apology": "Sorry, something went wrong here. Please bear with me for a moment.",
+    },
 }
+
+
+def default_phrases(locale: str) -> Mapping[str, str]:
+    """Returns the built-in phrases of a locale's language, the French ones when there are none."""
+    return _DEFAULTS.get(locale.partition("-")[0], _DEFAULTS["fr"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +57,7 @@ class PhraseAudio:
 
 
 class PhraseMemory:
-    """Keeps audio of phrases up to `max_bytes`, the ones used last; makes what is missing when it is first asked for."""
+    """Keeps audio of phrases up to `max_bytes`, the last used; makes what is missing when it is first asked for."""
 
     def __init__(self, voices: Voices, *, max_bytes: int = 64 << 20) -> None:
         self._voices = voices
@@ -50,7 +67,7 @@ class PhraseMemory:
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def peek(self, text: str, *, plan: Plan, sample_rate_hz: int) -> PhraseAudio | None:
-        """Returns the audio of `text` in the plan's first voice when it is kept, else in any other of its voices; or None."""
+        """Returns the audio of `text` that is kept in the first of the plan's voices that has it, or None."""
         for candidate in plan.candidates:
             key = _key(text, candidate.full_name, sample_rate_hz)
             if key in self._kept:
@@ -70,6 +87,19 @@ class PhraseMemory:
                 self._kept.move_to_end(wanted)
                 return self._kept[wanted]
             return await self._make(text, plan, sample_rate_hz, narration)
+
+    async def warm_up(self, locales: Sequence[str], *, sample_rate_hz: int = 8_000) -> None:
+        """Makes the built-in phrases of `locales` where that costs nothing, so that the first caller does not wait."""
+        for locale in locales:
+            try:
+                plan = self._voices.plan(locale=locale)
+            except Unavailable:
+                # Without a voice there is nothing to make; the status says so.
+                continue
+            free = tuple(candidate for candidate in plan.candidates if not candidate.provider.is_paid)
+            for text in default_phrases(locale).values() if free else ():
+                plan = Plan(free, locale)
+                await self.get(text, plan=plan, sample_rate_hz=sample_rate_hz, narration=Narration([]))
 
     async def _make(self, text: str, plan: Plan, sample_rate_hz: int, narration: Narration) -> PhraseAudio | None:
         making = Narration([])

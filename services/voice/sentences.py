@@ -4,10 +4,13 @@ import re
 
 # A full stop after one of these does not end a sentence.
 _ABBREVIATIONS = frozenset(
-    "m mm mme mlle dr pr st ste me mgr av bd bld ex env tél tel art vol fig p pp no nos num réf ref min max "
-    "mr mrs ms jr sr vs eg ie dept approx inc ltd co".split()
+    (
+        *("m", "mm", "mme", "mlle", "dr", "pr", "st", "ste", "me", "mgr", "av", "bd", "bld", "ex", "env", "tél", "tel"),
+        *("art", "vol", "fig", "p", "pp", "no", "nos", "num", "réf", "ref", "min", "max", "approx"),
+        *("mr", "mrs", "ms", "jr", "sr", "vs", "eg", "ie", "dept", "inc", "ltd", "co"),
+    )
 )
-_END = re.compile(r"[.!?…]+[\"»”’)\]]*(?=\s|$)|\n+")
+_END = re.compile(r"[.!?…]+(?:\s?»|[\"”’)\]])*(?=\s|$)|\n+")
 _LAST_WORD = re.compile(r"([^\W\d_]+|\b[^\W\d_](?:\.[^\W\d_])+)$")
 # Longer than this, a voice is fed at a comma or a space instead: about fifteen seconds of speech.
 _LONGEST = 240

@@ -10,17 +10,14 @@ from typing import Protocol
 from libs.common.errors import FieldViolation, InvalidRequest, NotFound, Unavailable
 from libs.common.request_context import TenantId
 from services.voice.audio import AudioForm
-from services.voice.chunks import Chunk, ChunkAssembler, Segment
-from services.voice.narration import Narration, Piece, narrate
-from services.voice.phrases import DEFAULT_PHRASES, PhraseAudio, PhraseMemory
+from services.voice.chunks import ChunkAssembler, Segment
+from services.voice.narration import Ahead, Narration, Piece, narrate
+from services.voice.phrases import PhraseMemory, default_phrases
 from services.voice.sentences import split_sentences
+from services.voice.speech_stream import SpeechEvent, SpeechStream, Started
 from services.voice.voices import Plan, Voices
 
 _LONGEST_TEXT_BYTES = 4_096
-# A phrase goes out in one to five messages.
-_PHRASE_CHUNK_MS = 1_000
-_PHRASE_CHUNKS = 5
-_PIECES_AHEAD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +28,9 @@ class TenantVoice:
     voice: str = ""
     phrases: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def wording(self) -> dict[str, str]:
-        """Returns every phrase by key: the built-in ones, then the tenant's own."""
-        return {**DEFAULT_PHRASES, **self.phrases}
+    def wording(self, locale: str = "") -> dict[str, str]:
+        """Returns every phrase by key: the built-in ones of the language, replaced by the tenant's own."""
+        return {**default_phrases(locale or self.locale), **self.phrases}
 
 
 class TenantVoices(Protocol):
@@ -49,34 +46,19 @@ class Utterance:
     """What to say; `locale` and `voice` are the tenant's when empty. `turn_id` comes back in the first event."""
 
     text: str
-    form: AudioForm = AudioForm()
+    form: AudioForm = field(default_factory=AudioForm)
     locale: str = ""
     voice: str = ""
     turn_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """First event of every stream."""
+class ListedPhrase:
+    """A phrase of a tenant; `audio_ms` is 0 when its audio is not kept."""
 
-    form: AudioForm
-    voice: str
-    turn_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """Last event of every stream; `spoken_text` holds the sentences whose audio was sent to its end."""
-
-    complete: bool
-    spoken_text: str
+    key: str
+    text: str
     audio_ms: int
-    billed_characters: int
-    reasons: tuple[str, ...]
-    first_audio_ms: float
-
-
-SpeechEvent = Started | Chunk | Finished
 
 
 class Speaking:
@@ -118,24 +100,34 @@ class Speaking:
         """
         begun = self._now()
         voice = await self._tenants.of(tenant)
-        wording = voice.wording().get(phrase_key)
+        wording = voice.wording(utterance.locale).get(phrase_key)
         if wording is None:
             raise NotFound("PHRASE_UNKNOWN", f"There is no phrase {phrase_key!r}; ListPhrases names them.")
         async with aclosing(self._speak(utterance, voice, begun=begun, opening=wording)) as events:
             async for event in events:
                 yield event
 
+    async def list_phrases(self, tenant: TenantId) -> tuple[ListedPhrase, ...]:
+        """Returns the tenant's phrases by key; raises NotFound (TENANT_NOT_FOUND)."""
+        voice = await self._tenants.of(tenant)
+        plan = self._voices.plan_preferring(voice.voice, locale=voice.locale)
+        listed: list[ListedPhrase] = []
+        for key, text in sorted(voice.wording().items()):
+            audio = self._phrases.peek(text, plan=plan, sample_rate_hz=AudioForm().sample_rate_hz)
+            listed.append(ListedPhrase(key, text, audio.audio_ms if audio else 0))
+        return tuple(listed)
+
     async def _speak(
         self, utterance: Utterance, tenant: TenantVoice, *, begun: float, opening: str = ""
     ) -> AsyncGenerator[SpeechEvent, None]:
         _check_length(utterance.text)
         form = utterance.form
-        plan = self._voices.plan(locale=utterance.locale or tenant.locale, asked=utterance.voice or tenant.voice)
+        plan = self._plan(utterance, tenant)
         narration = Narration(list(plan.reasons))
         sentences = split_sentences(utterance.text)
         async with self._ahead(sentences, plan, form, narration) as pieces:
             first_voice = plan.candidates[0].full_name
-            stream = _Stream(ChunkAssembler(form, voice=first_voice), begun=begun, now=self._now)
+            stream = SpeechStream(ChunkAssembler(form, voice=first_voice), begun=begun, now=self._now)
             yield Started(form, first_voice, utterance.turn_id)
             opened = False
             if opening:
@@ -149,7 +141,7 @@ class Speaking:
                 for chunk in stream.piece(piece):
                     yield chunk
             if not narration.complete and not narration.spoken and not opened:
-                apology = tenant.wording()["apology"]
+                apology = tenant.wording(plan.locale)["apology"]
                 excuse = self._phrases.peek(apology, plan=plan, sample_rate_hz=form.sample_rate_hz)
                 if excuse is None and not stream.sent_any:
                     raise Unavailable("NO_VOICE", f"No voice could speak: {', '.join(narration.reasons)}.")
@@ -160,15 +152,21 @@ class Speaking:
             spoken = ([opening] if opened else []) + narration.spoken
             yield stream.finished(narration, spoken)
 
+    def _plan(self, utterance: Utterance, tenant: TenantVoice) -> Plan:
+        locale = utterance.locale or tenant.locale
+        if utterance.voice:
+            return self._voices.plan(locale=locale, asked=utterance.voice)
+        return self._voices.plan_preferring(tenant.voice, locale=locale)
+
     @asynccontextmanager
     async def _ahead(
         self, sentences: Sequence[str], plan: Plan, form: AudioForm, narration: Narration
-    ) -> AsyncIterator[AsyncIterator[Piece]]:
+    ) -> AsyncGenerator[AsyncIterator[Piece], None]:
         """Makes the speech in a task of its own, begun before the block is entered and ended with it."""
         stream = narrate(
             sentences, plan=plan, voices=self._voices, sample_rate_hz=form.sample_rate_hz, narration=narration
         )
-        ahead = _Ahead(stream)
+        ahead = Ahead(stream)
         task = asyncio.create_task(ahead.produce())
         task.add_done_callback(ahead.close)
         try:
@@ -178,82 +176,6 @@ class Speaking:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-class _Ahead:
-    """Speech that is made before it is asked for, up to a limit."""
-
-    def __init__(self, stream: AsyncGenerator[Piece, None]) -> None:
-        self._stream = stream
-        self._room = asyncio.Semaphore(_PIECES_AHEAD)
-        self._made: asyncio.Queue[Piece | None] = asyncio.Queue()
-
-    async def produce(self) -> None:
-        """Makes all of it."""
-        async with aclosing(self._stream) as pieces:
-            async for piece in pieces:
-                await self._room.acquire()
-                self._made.put_nowait(piece)
-
-    def close(self, _task: asyncio.Task[None]) -> None:
-        """Says that nothing more comes."""
-        self._made.put_nowait(None)
-
-    async def pieces(self, task: asyncio.Task[None]) -> AsyncIterator[Piece]:
-        """Yields what is made; raises what `task`, the making, raised."""
-        while (piece := await self._made.get()) is not None:
-            self._room.release()
-            yield piece
-        await task
-
-
-class _Stream:
-    """The chunks of one stream, and when the first of them went out."""
-
-    def __init__(self, assembler: ChunkAssembler, *, begun: float, now: Callable[[], float]) -> None:
-        self._assembler = assembler
-        self._begun = begun
-        self._now = now
-        self._first_audio_ms = 0.0
-
-    @property
-    def sent_any(self) -> bool:
-        """True once a chunk was handed out."""
-        return self._first_audio_ms > 0
-
-    def phrase(self, audio: PhraseAudio | None, segment: Segment, text: str) -> list[Chunk]:
-        """Returns the chunks of a kept phrase; none when there is no audio of it."""
-        if audio is None:
-            return []
-        chunks = self._assembler.begin(segment, text, voice=audio.voice)
-        size_ms = max(_PHRASE_CHUNK_MS, audio.audio_ms // (_PHRASE_CHUNKS - 1))
-        chunks += self._assembler.push(audio.samples, chunk_ms=size_ms)
-        return self._noted(chunks + self._assembler.flush())
-
-    def piece(self, piece: Piece) -> list[Chunk]:
-        """Returns the chunks that a piece of speech completes."""
-        chunks = self._assembler.begin(Segment.CONTENT, piece.begins, voice=piece.voice) if piece.begins else []
-        return self._noted(chunks + self._assembler.push(piece.samples))
-
-    def end(self) -> list[Chunk]:
-        """Returns the last chunk."""
-        return self._noted(self._assembler.finish())
-
-    def finished(self, narration: Narration, spoken: Sequence[str]) -> Finished:
-        """Returns the closing event."""
-        return Finished(
-            complete=narration.complete,
-            spoken_text=" ".join(spoken),
-            audio_ms=self._assembler.audio_ms,
-            billed_characters=narration.billed_characters,
-            reasons=tuple(narration.reasons),
-            first_audio_ms=self._first_audio_ms,
-        )
-
-    def _noted(self, chunks: list[Chunk]) -> list[Chunk]:
-        if chunks and not self._first_audio_ms:
-            self._first_audio_ms = max((self._now() - self._begun) * 1_000, 0.001)
-        return chunks
 
 
 def _check_length(text: str) -> None:

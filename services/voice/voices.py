@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from libs.common.errors import FieldViolation, InvalidRequest, Unavailable
@@ -34,7 +34,7 @@ class SpeechProvider(Protocol):
         ...
 
     def voice_for(self, locale: str, asked: str) -> str | None:
-        """Returns the voice that speaks `locale` (`fr-CI`): `asked` when it is not empty and known; None when there is none."""
+        """Returns the voice that speaks `locale` (`fr-CI`): `asked` unless it is empty; None when there is none."""
         ...
 
     def stream(self, text: str, *, locale: str, voice: str, sample_rate_hz: int) -> AsyncGenerator[Samples, None]:
@@ -64,7 +64,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who speaks an utterance, first choice first, never empty; `reasons` why a voice that was asked for is not among them."""
+    """Who speaks an utterance, first choice first, never empty; `reasons` why not the voice that was asked for."""
 
     candidates: tuple[Candidate, ...]
     locale: str
@@ -98,7 +98,7 @@ class Voices:
         self._now = now
         self._failed_until: dict[str, tuple[float, str]] = {}
 
-    def plan(self, *, locale: str, asked: str = "", field_path: str = "voice") -> Plan:
+    def plan(self, *, locale: str, asked: str = "") -> Plan:
         """Returns who may speak `locale`, with `asked` (`provider:voice`, `provider` or empty) first.
 
         Raises InvalidRequest (VOICE_UNKNOWN, INVALID_FIELD) and Unavailable (NO_VOICE).
@@ -106,7 +106,7 @@ class Voices:
         _check_locale(locale)
         wanted, _, wanted_voice = asked.partition(":")
         if wanted and wanted not in {provider.name for provider in self._providers}:
-            raise _unknown_voice(field_path, [provider.name for provider in self._providers])
+            raise _unknown_voice([provider.name for provider in self._providers])
         ordered = sorted(self._providers, key=lambda provider: provider.name != wanted)
         candidates: list[Candidate] = []
         reasons: list[str] = []
@@ -120,17 +120,27 @@ class Voices:
             if voice is not None:
                 candidates.append(Candidate(provider, voice))
             elif is_wanted and wanted_voice:
-                raise _unknown_voice(field_path, [provider.name])
+                raise _unknown_voice([provider.name])
         if not candidates:
             raise Unavailable("NO_VOICE", self._why_nobody_speaks(locale))
         return self._with_the_failed_last(candidates, locale, reasons)
+
+    def plan_preferring(self, asked: str, *, locale: str) -> Plan:
+        """As `plan`, but an `asked` that is unknown becomes a reason: a setting must not silence a tenant."""
+        try:
+            return self.plan(locale=locale, asked=asked)
+        except InvalidRequest as error:
+            if error.reason != "VOICE_UNKNOWN":
+                raise
+            plan = self.plan(locale=locale)
+            return replace(plan, reasons=(error.reason, *plan.reasons))
 
     def set_aside(self, provider: SpeechProvider, reason: str) -> None:
         """Notes that `provider` just failed."""
         self._failed_until[provider.name] = (self._now() + self._cooldown_seconds, reason)
 
     def dependencies(self) -> tuple[VoiceDependency, ...]:
-        """Returns how each voice is, for people: the ones that are in use and the ones whose absence costs something."""
+        """Returns how the voices are: the ones in use, and the ones whose absence costs something."""
         states = [(provider, provider.state()) for provider in self._providers]
         speaking = [provider for provider, state in states if state.can_speak]
         if not speaking:
@@ -179,9 +189,9 @@ def _check_locale(locale: str) -> None:
         )
 
 
-def _unknown_voice(field_path: str, providers: Sequence[str]) -> InvalidRequest:
+def _unknown_voice(providers: Sequence[str]) -> InvalidRequest:
     return InvalidRequest(
         "VOICE_UNKNOWN",
         "No such voice: a voice is named `provider:voice`, and the provider must have it.",
-        violations=[FieldViolation(field_path, f"expected a voice of {', '.join(providers)}")],
+        violations=[FieldViolation("voice", f"expected a voice of {', '.join(providers)}")],
     )

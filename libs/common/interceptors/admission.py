@@ -78,7 +78,7 @@ def request_id_of(given: str | bytes | None) -> str:
     """Returns the caller's request id when it is well formed, else a new one."""
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
-    return f"{random.getrandbits(128):032x}"  # noqa: S311  # an id to find a call by, not a secret
+    return f"{random.getrandbits(128):032x}"  # an id to find a call by, not a secret
 
 
 def deadline_of(remaining: float | None, *, default_seconds: float, max_seconds: float) -> float:

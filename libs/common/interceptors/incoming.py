@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 from opentelemetry.trace import Span, SpanKind, Tracer
 
@@ -226,6 +226,42 @@ def wrap(rules: Rules, method: MethodDescriptor, handler: Any, *, is_built: bool
     if handler.response_streaming:
         return grpc.unary_stream_rpc_method_handler(incoming.unary_stream, None, serialize)
     return grpc.unary_unary_rpc_method_handler(incoming.unary_unary, None, serialize)
+
+
+def register(
+    rules: Rules, service: ServiceDescriptor, add: Callable[[Any, Any], None], servicer: object, server: Any
+) -> None:
+    """Adds `servicer` to `server` by the generated function `add`, with every handler wrapped.
+
+    A method that the servicer leaves to its generated base answers UNIMPLEMENTED (NOT_BUILT).
+    """
+    recorder = _Recorder()
+    add(servicer, recorder)
+    handlers = {
+        method.name: wrap(rules, method, recorder.handlers[method.name], is_built=_is_built(servicer, method.name))
+        for method in service.methods
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+
+
+class _Recorder:
+    """Stands where a server is expected, and keeps the handlers that generated code adds."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Any] = {}
+
+    def add_generic_rpc_handlers(self, _handlers: object) -> None:
+        """The same handlers come again, one by one, below."""
+
+    def add_registered_method_handlers(self, _service: str, handlers: dict[str, Any]) -> None:
+        self.handlers = handlers
+
+
+def _is_built(servicer: object, name: str) -> bool:
+    for each in type(servicer).__mro__:
+        if name in vars(each):
+            return not each.__module__.endswith("_pb2_grpc")
+    return True
 
 
 def _unbuilt(rpc: str) -> Callable[[Any, Any], Awaitable[None]]:

@@ -4,7 +4,6 @@ A thin layer over gRPC's channel instead of interceptors, which make two tasks o
 """
 
 import asyncio
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -113,7 +112,7 @@ class _UnaryCalls:
         self,
         request: Any,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109  # gRPC's own signature
+        timeout: float | None = None,  # gRPC's own signature
         metadata: Any = None,
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
@@ -145,7 +144,7 @@ class _StreamCalls:
     def __call__(
         self,
         request_iterator: Any = None,
-        timeout: float | None = None,  # noqa: ASYNC109  # gRPC's own signature
+        timeout: float | None = None,  # gRPC's own signature
         metadata: Any = None,
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,

@@ -30,7 +30,9 @@ def parse_traceparent(value: str | bytes | None) -> SpanContext | None:
     """Returns the caller's span, or None when the value is missing or malformed (W3C Trace Context, level 1)."""
     if not isinstance(value, str) or (match := _TRACEPARENT.fullmatch(value)) is None or value.startswith("ff"):
         return None
-    context = SpanContext(int(match[1], 16), int(match[2], 16), is_remote=True, trace_flags=TraceFlags(int(match[3], 16)))
+    context = SpanContext(
+        int(match[1], 16), int(match[2], 16), is_remote=True, trace_flags=TraceFlags(int(match[3], 16))
+    )
     return context if context.is_valid else None
 
 

@@ -162,7 +162,9 @@ def _at_most_bytes(name: str, most: int) -> Check:
     def check(message: Message, prefix: str, violations: list[FieldViolation]) -> None:
         value = getattr(message, name)
         # A character takes 1 to 4 bytes: most texts are decided without encoding them.
-        if len(value) * 4 > most and (len(value) > most or len(value.encode() if isinstance(value, str) else value) > most):
+        if len(value) * 4 > most and (
+            len(value) > most or len(value.encode() if isinstance(value, str) else value) > most
+        ):
             violations.append(FieldViolation(prefix + name, f"expected at most {most} bytes"))
 
     return check

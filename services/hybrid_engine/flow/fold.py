@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
-from libs.common.text_fold import words
+from libs.common.text_fold import tokens
 from services.hybrid_engine.flow import lexicon
 from services.hybrid_engine.flow.reading import Reading, read, starts_order
 from services.hybrid_engine.flow.rules import FlowRules, SlotKind, SlotRule
@@ -102,7 +102,7 @@ def _slot_for_image(image: Attached, reading: Reading, rules: FlowRules, slots: 
 
 
 def _captioned_kind(image: Attached, reading: Reading) -> SlotKind | None:
-    said = frozenset(words(image.caption)) if image.caption else frozenset[str]()
+    said = frozenset(tokens(image.caption)) if image.caption else frozenset[str]()
     if not said and len(reading.images) == 1:
         said = reading.caption_words
     pays, parcel = bool(said & lexicon.PAYMENT_WORDS), bool(said & lexicon.PARCEL_WORDS)

@@ -1,19 +1,24 @@
-"""Words, French and English, by which a message shows what it is for. All are accent-folded and lower-case."""
+"""Words, French and English, by which a message shows what it is for.
 
-from libs.common.text_fold import words
+Single words are spelt as `libs.common.text_fold.tokens` gives them; phrases as people write them.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from libs.common.text_fold import tokens
 
 GREETINGS = frozenset("bonjour bonsoir salut coucou hello hi hey allo bjr slt cc yo good morning evening".split())
 ACKNOWLEDGEMENTS = frozenset(
-    "ok okay oui non merci thanks thank you d accord daccord super parfait bien recu yes no cool top good".split()
+    "ok okay oui non merci thanks thank you accord daccord super parfait bien recu yes no cool top good".split()
 )
-YES = frozenset("oui yes ouais yep ok okay daccord parfait exact correct valide valider confirme confirmer confirm go".split())
+YES = frozenset("oui yes ouais yep ok okay daccord accord parfait exact correct valide valider confirme confirmer confirm go".split())
 NO = frozenset("non no nope pas not".split())
-CANCEL = frozenset("annule annuler annulez annulation cancel".split())
-CANCEL_PHRASES = ("laisse tomber", "laissez tomber", "je ne veux plus", "j abandonne", "never mind", "forget it")
+CANCEL_PHRASES = ("laisse tomber", "laissez tomber", "je ne veux plus", "j'abandonne", "never mind", "forget it")
 HANDOFF_PHRASES = (
-    "parler a quelqu un", "parler a une personne", "parler a un humain", "parler a un agent", "parler a un conseiller",
-    "parler avec quelqu un", "parler avec un humain", "parler avec un agent", "parler avec un conseiller",
-    "un vrai humain", "une vraie personne", "un humain", "un conseiller", "un responsable", "service client",
+    "parler à quelqu'un", "parler à une personne", "parler à un humain", "parler à un agent", "parler à un conseiller",
+    "parler avec quelqu'un", "parler avec un humain", "parler avec un agent", "parler avec un conseiller",
+    "un vrai humain", "une vraie personne", "joindre un conseiller", "joindre un responsable",
     "talk to someone", "talk to a person", "talk to a human", "talk to an agent", "speak to someone",
     "speak to a human", "speak to an agent", "real person", "human agent",
 )  # fmt: skip
@@ -22,9 +27,9 @@ INTERROGATIVES = frozenset(
     "how what when where why which who whose does do can could is are".split()
 )
 QUESTION_OPENINGS = (
-    "est ce que", "est ce qu", "c est combien", "c est quoi", "y a t il", "avez vous", "acceptez vous", "livrez vous",
-    "faites vous", "pouvez vous", "peut on", "puis je", "faut il", "dois je", "je voudrais savoir", "j aimerais savoir",
-    "a quelle", "a quel", "de quel", "de quelle", "en combien", "d ou", "pour quel", "pour quelle", "jusqu a quelle",
+    "est-ce que", "est-ce qu'", "c'est combien", "c'est quoi", "y a-t-il", "avez-vous", "acceptez-vous", "livrez-vous",
+    "faites-vous", "pouvez-vous", "peut-on", "puis-je", "faut-il", "dois-je", "je voudrais savoir", "j'aimerais savoir",
+    "à quelle", "à quel", "de quel", "de quelle", "en combien", "d'où", "pour quel", "pour quelle", "jusqu'à quelle",
 )  # fmt: skip
 # A caption with one of these names a payment, or a parcel; `photo` says nothing, every picture is one.
 PAYMENT_WORDS = frozenset(
@@ -44,12 +49,29 @@ FUNCTION_WORDS = frozenset(
 )
 
 
-def has_phrase(tokens: list[str], phrase: str) -> bool:
-    """Whether the words of `phrase` stand in `tokens` one after the other."""
-    wanted = words(phrase)
-    return any(tokens[at : at + len(wanted)] == wanted for at in range(len(tokens) - len(wanted) + 1)) if wanted else False
+@lru_cache(maxsize=4096)
+def _phrase(phrase: str) -> tuple[str, ...]:
+    return tuple(tokens(phrase))
 
 
-def content_words(tokens: list[str]) -> list[str]:
-    """The words of `tokens` that carry meaning, in order."""
-    return [token for token in tokens if token not in FUNCTION_WORDS and token not in GREETINGS]
+def has_phrase(said: list[str], phrase: str) -> bool:
+    """Whether the words of `phrase` stand in the tokens `said` one after the other."""
+    wanted = _phrase(phrase)
+    size = len(wanted)
+    return size > 0 and any(tuple(said[at : at + size]) == wanted for at in range(len(said) - size + 1))
+
+
+def has_any(said: list[str], phrases: Iterable[str]) -> bool:
+    """Whether one of `phrases` stands in the tokens `said`."""
+    return any(has_phrase(said, phrase) for phrase in phrases)
+
+
+def ends_with(said: list[str], phrase: str) -> bool:
+    """Whether the tokens `said` end with the words of `phrase`."""
+    wanted = _phrase(phrase)
+    return len(wanted) > 0 and tuple(said[-len(wanted) :]) == wanted
+
+
+def content_words(said: list[str]) -> list[str]:
+    """The tokens of `said` that carry meaning, in order: neither grammar, greeting nor mere assent."""
+    return [token for token in said if token not in FUNCTION_WORDS | GREETINGS | ACKNOWLEDGEMENTS]

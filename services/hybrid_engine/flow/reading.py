@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import re2
 
-from libs.common.text_fold import words
+from libs.common.text_fold import tokens
 from services.hybrid_engine.flow import lexicon
 from services.hybrid_engine.flow.phones import PhoneGiven, read_phone
 from services.hybrid_engine.flow.rules import FlowRules, SlotKind
@@ -13,7 +13,9 @@ from services.hybrid_engine.flow.zones import guess_zone, nearest_zones, place_w
 
 _CLAUSES = re2.compile(r"[^.!?\n;…]*(?:[?!;\n…]|\.(?:\s|$)|\.|$)")
 _MAX_PLACE_WORDS = 5
-_TRIVIAL_QUESTION_WORDS = lexicon.FUNCTION_WORDS | lexicon.ACKNOWLEDGEMENTS | lexicon.GREETINGS
+_LINKS = frozenset({"et", "mais", "alors", "svp", "and", "but", "so"})
+_ASKING_ENDS = frozenset({"combien", "quand", "comment", "quoi"})
+_POLITE_OPENINGS = ("puis-je", "est-ce que", "can i", "could i", "peut-on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +43,27 @@ def read(event: Event, state: FlowState, rules: FlowRules) -> Reading:
     """Reads `event` in the light of what `state` awaits. Takes well under a millisecond; raises nothing."""
     captions = " \n".join(attachment.caption for attachment in event.attachments if attachment.caption)
     text = f"{event.text}\n{captions}".strip() if captions else event.text.strip()
-    tokens = words(text)
+    said = tokens(text)
     statements, question = _split_questions(text, rules)
     awaiting = rules.slot(state.awaiting_slot)
     awaits_place = awaiting is not None and awaiting.kind is SlotKind.PLACE
     awaits_phone = awaiting is not None and awaiting.kind is SlotKind.PHONE
     phone = read_phone(text, rules.phone, ignore="" if awaits_phone else rules.pay_number) if text else None
-    zone = read_zone(statements, rules.zones) if rules.zones and statements else ""
+    zone = read_zone(statements, rules.places) if rules.zones and statements else ""
     unknown = False
     if awaits_place and not zone and not question and phone is None:
         zone = guess_zone(statements, rules.zones)
         unknown = not zone and _could_be_place(statements, rules)
-    content = [token for token in lexicon.content_words(tokens) if token not in lexicon.ACKNOWLEDGEMENTS]
+    content = lexicon.content_words(said)
     images = tuple(attachment for attachment in event.attachments if attachment.kind == "image")
     return Reading(
-        greeting=bool(tokens) and not content and any(token in lexicon.GREETINGS for token in tokens),
-        trigger=any(lexicon.has_phrase(tokens, trigger) for trigger in rules.trigger_words),
+        greeting=not content and any(token in lexicon.GREETINGS for token in said),
+        trigger=lexicon.has_any(said, rules.trigger_words),
         question=question,
-        cancel=not question and _cancels(tokens),
-        handoff=any(lexicon.has_phrase(tokens, phrase) for phrase in lexicon.HANDOFF_PHRASES),
-        yes=_says(tokens, lexicon.YES) and not question,
-        no=_says(tokens, lexicon.NO) and not question,
+        cancel=not question and _cancels(said, rules),
+        handoff=lexicon.has_any(said, (*rules.handoff_words, *lexicon.HANDOFF_PHRASES)),
+        yes=_says(said, lexicon.YES) and not question,
+        no=_says(said, lexicon.NO) and not question,
         content_word_count=len(content),
         images=images,
         phone=phone,
@@ -69,7 +71,7 @@ def read(event: Event, state: FlowState, rules: FlowRules) -> Reading:
         unknown_zone=unknown,
         suggestions=nearest_zones(statements, rules.zones) if unknown else (),
         free_text=event.text.strip() if _gives_text(event, state, awaiting is not None, question) else "",
-        caption_words=frozenset(words(event.text)),
+        caption_words=frozenset(tokens(event.text)),
     )
 
 
@@ -99,57 +101,52 @@ def _split_questions(text: str, rules: FlowRules) -> tuple[str, bool]:
 
 
 def _is_question(clause: str, rules: FlowRules) -> bool:
-    tokens = words(clause)
-    if not tokens:
-        return False
-    opening = tokens[1:] if tokens[0] in lexicon.GREETINGS | {"et", "mais", "alors", "svp", "and"} else tokens
+    said = tokens(clause)
+    opening = said[1:] if said[:1] and said[0] in lexicon.GREETINGS | _LINKS else said
     if not opening:
         return False
-    if opening[0] in lexicon.INTERROGATIVES or tokens[-1] in {"combien", "quand", "comment", "quoi"}:
-        return not _orders_politely(clause, opening, rules)
-    if any(lexicon.has_phrase(opening[:5], phrase) for phrase in lexicon.QUESTION_OPENINGS):
-        return not _orders_politely(clause, opening, rules)
-    if not clause.endswith("?"):
+    asks = opening[0] in lexicon.INTERROGATIVES or said[-1] in _ASKING_ENDS
+    if asks or lexicon.has_any(opening[:5], lexicon.QUESTION_OPENINGS):
+        return not _orders_politely(opening, rules)
+    if not clause.endswith("?") or lexicon.has_any(said, rules.trigger_words):
         return False
-    if any(lexicon.has_phrase(tokens, trigger) for trigger in rules.trigger_words):
-        return False
-    zone = read_zone(clause, rules.zones) if rules.zones else ""
-    known = {part for name in (zone, *rules.zones.get(zone, ())) for part in words(name)}
-    return any(token not in _TRIVIAL_QUESTION_WORDS and token not in known and not token.isdigit() for token in tokens)
+    zone = read_zone(clause, rules.places) if rules.zones else ""
+    known = {part for name in (zone, *rules.zones.get(zone, ())) for part in tokens(name)}
+    return any(token not in known and not token.isdigit() for token in lexicon.content_words(said))
 
 
-def _orders_politely(clause: str, opening: list[str], rules: FlowRules) -> bool:
+def _orders_politely(opening: list[str], rules: FlowRules) -> bool:
     """«Puis-je commander ?», «can I order?»: an order in the form of a question."""
-    if not any(lexicon.has_phrase(opening[:3], phrase) for phrase in ("puis je", "est ce que", "can i", "could i")):
+    if not lexicon.has_any(opening[:3], _POLITE_OPENINGS):
         return False
     return any(
-        lexicon.has_phrase(opening, trigger) and len(lexicon.content_words(opening)) <= len(words(trigger)) + 1
+        lexicon.has_phrase(opening, trigger)
+        and len(lexicon.content_words(opening)) <= len(lexicon.content_words(tokens(trigger))) + 1
         for trigger in rules.trigger_words
     )
 
 
-def _cancels(tokens: list[str]) -> bool:
-    if tokens[:1] == ["stop"] and len(tokens) <= 2:
+def _cancels(said: list[str], rules: FlowRules) -> bool:
+    if said[:1] == ["stop"] and len(said) <= 2:
         return True
-    if any(lexicon.has_phrase(tokens, phrase) for phrase in lexicon.CANCEL_PHRASES):
+    if lexicon.has_any(said, lexicon.CANCEL_PHRASES):
         return True
-    for at, token in enumerate(tokens):
-        if token in lexicon.CANCEL:
-            around = tokens[max(0, at - 2) : at + 3]
-            return not any(word in {"pas", "jamais", "not", "don"} for word in around)
-    return False
+    if not lexicon.has_any(said, rules.cancel_words):
+        return False
+    # «n'annulez pas» asks for the opposite.
+    return not {"pas", "jamais", "not", "don"} & set(said)
 
 
-def _says(tokens: list[str], vocabulary: frozenset[str]) -> bool:
-    """Whether the message begins with a word of `vocabulary`, or is «d'accord» and the like."""
-    return bool(tokens) and (tokens[0] in vocabulary or ("daccord" in vocabulary and tokens[:2] == ["d", "accord"]))
+def _says(said: list[str], vocabulary: frozenset[str]) -> bool:
+    """Whether the message begins with a word of `vocabulary`."""
+    return said[:1] != [] and said[0] in vocabulary
 
 
 def _could_be_place(statements: str, rules: FlowRules) -> bool:
     name = place_words(statements)
-    if not name or not rules.zones or all(token in lexicon.ACKNOWLEDGEMENTS | lexicon.GREETINGS for token in name.split()):
+    if not name or not rules.zones or not lexicon.content_words(name.split()):
         return False
-    return len(words(statements)) <= _MAX_PLACE_WORDS
+    return len(tokens(statements)) <= _MAX_PLACE_WORDS
 
 
 def _gives_text(event: Event, state: FlowState, awaits_slot: bool, question: bool) -> bool:

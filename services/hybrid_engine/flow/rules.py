@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
+
+from libs.common.facts import Places
 
 
 class SlotKind(str, Enum):
@@ -37,7 +40,7 @@ class PhoneRule:
     at_least: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FlowRules:
     """A tenant's flow. Without slots there is none, and every message is a question.
 
@@ -48,10 +51,17 @@ class FlowRules:
     flow_id: str = ""
     slots: tuple[SlotRule, ...] = ()
     trigger_words: tuple[str, ...] = ()
+    cancel_words: tuple[str, ...] = ("annule", "annuler", "annulez", "cancel")
+    handoff_words: tuple[str, ...] = ()
     zones: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     phone: PhoneRule = PhoneRule()
     pay_number: str = ""
     order_namespace: str = ""
+
+    @cached_property
+    def places(self) -> Places:
+        """The gazetteer of `zones`."""
+        return Places(self.zones)
 
     def first_missing(self, filled: Mapping[str, object]) -> SlotRule | None:
         """The first slot, in declared order, that `filled` lacks."""

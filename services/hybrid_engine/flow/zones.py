@@ -3,37 +3,40 @@
 import difflib
 from collections.abc import Mapping, Sequence
 
+import re2
+
 from libs.common.facts import Places
-from libs.common.text_fold import fold, words
-from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, NOT_THERE, NOT_THERE_PHRASES
+from libs.common.text_fold import fold, tokens
+from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, NOT_THERE, NOT_THERE_PHRASES, ends_with
 
 # A spelling this near to a known zone is that zone; the recap shows it before anything is ordered.
 _SAME_SPELLING = 0.85
+_LEAVES = re2.compile(r"(?i)\b(?:de |d['’])$")
+_NAMED = (["commune"], ["quartier"], ["zone"], ["cote"], ["pres"], ["marche"], ["centre"])
 _LEAD_WORDS = FUNCTION_WORDS | frozenset("zone quartier commune livraison livrer livrez habite adresse vers cote plutot".split())
 
 
-def read_zone(text: str, zones: Mapping[str, Sequence[str]]) -> str:
+def read_zone(text: str, places: Places) -> str:
     """Returns the official name of the zone that `text` asks for, or an empty string.
 
     «Yopougon pas Cocody» is Yopougon, «de Cocody à Yopougon» too: a place that is negated, or left, does not count, and
     of the others the last one does.
     """
-    found = [official for official, start, _ in Places(zones).find(text) if not _set_aside(text[:start])]
+    found = [official for official, start, _ in places.find(text) if not _set_aside(text[:start])]
     return found[-1] if found else ""
 
 
 def _set_aside(before: str) -> bool:
-    tokens = words(before)
-    if tokens[-1:] and (tokens[-1] in NOT_THERE or tokens[-1] in {"de", "d"}):
-        return not _leads_to_place(tokens)
-    if len(tokens) >= 2 and tokens[-2] in NOT_THERE and tokens[-1] in FUNCTION_WORDS:
+    said = tokens(before)
+    if not said:
+        return False
+    if said[-1] in NOT_THERE or (said[-1] in FUNCTION_WORDS and said[-2:-1] and said[-2] in NOT_THERE):
         return True
-    return any(tokens[-len(wanted) :] == wanted for wanted in (words(phrase) for phrase in NOT_THERE_PHRASES))
-
-
-def _leads_to_place(tokens: list[str]) -> bool:
-    """«la commune de Cocody» names Cocody; «de Cocody à …» leaves it."""
-    return tokens[-1] in {"de", "d"} and tokens[-2:-1] in (["commune"], ["quartier"], ["zone"], ["cote"], ["pres"])
+    if any(ends_with(said, phrase) for phrase in NOT_THERE_PHRASES):
+        return True
+    # «de Cocody à …» leaves Cocody; «la commune de Cocody» names it.
+    named = said[-2:-1] if said[-1] == "de" else said[-1:]
+    return bool(_LEAVES.search(before)) and named not in _NAMED
 
 
 def guess_zone(text: str, zones: Mapping[str, Sequence[str]]) -> str:
@@ -53,7 +56,7 @@ def nearest_zones(text: str, zones: Mapping[str, Sequence[str]], *, count: int =
 
 def place_words(text: str) -> str:
     """Returns `text` folded, without the words that only lead to a place's name."""
-    return " ".join(token for token in words(text) if token not in _LEAD_WORDS and not token.isdigit())
+    return " ".join(token for token in tokens(text) if token not in _LEAD_WORDS and not token.isdigit())
 
 
 def _ranked(candidate: str, zones: Mapping[str, Sequence[str]]) -> list[tuple[float, str]]:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import re2
 
 from libs.common.facts import extract_facts
-from libs.common.text_fold import words
+from libs.common.text_fold import tokens, words
 from services.hybrid_engine.flow.lexicon import PARCEL_WORDS, PAYMENT_WORDS
 from services.hybrid_engine.flow.rules import SlotKind
-from services.hybrid_engine.wordcount import count_words
 
 EMPTY = "LLM_EMPTY"
 TOO_LONG = "LLM_TOO_LONG"
@@ -69,7 +68,7 @@ def first_failure(text: str, expected: Expectation) -> str:
     """Returns the reason why `text` may not go out, or an empty string when it may."""
     if not text.strip():
         return EMPTY
-    if count_words(text) > expected.max_words:
+    if len(words(text)) > expected.max_words:
         return TOO_LONG
     if _MARKUP.search(text):
         return MARKUP
@@ -92,15 +91,15 @@ def _asks_for(text: str, expected: Expectation) -> bool:
     """Whether `text` names what is asked for and nothing else that a slot asks for, save what the template names too."""
     if expected.asked not in _SLOT_WORDS:
         return True
-    said = frozenset(words(text))
+    said = frozenset(tokens(text))
     if not said & _SLOT_WORDS[expected.asked]:
         return False
-    permitted = _SLOT_WORDS[expected.asked] | frozenset(words(expected.locked))
+    permitted = _SLOT_WORDS[expected.asked] | frozenset(tokens(expected.locked))
     return not any(said & (_SLOT_WORDS.get(kind, frozenset[str]()) - permitted) for kind in expected.not_asked)
 
 
 def _speaks(text: str, locale: str) -> bool:
-    said = words(text)
+    said = tokens(text)
     french, english = sum(word in _FRENCH for word in said), sum(word in _ENGLISH for word in said)
     own, other = (english, french) if locale.startswith("en") else (french, english)
     return other < own + 2

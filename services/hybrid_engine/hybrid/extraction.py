@@ -3,18 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import re2
-import snowballstemmer
 
-from libs.common.text_fold import words
+from libs.common.text_fold import stems, tokens
 from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, GREETINGS, INTERROGATIVES
 from services.hybrid_engine.turn import Passage
 
 # A full stop ends a sentence before a space and a capital, digit or quote; so `25.000` and `M. Kouassi` hold together
 # often enough. A line of its own is a sentence.
 _SENTENCE_END = re2.compile(r"(?:[!?…]+|[^\s.]{2,}\.)(?:\s+|$)|\n+")
+_IGNORED = FUNCTION_WORDS | INTERROGATIVES | GREETINGS
 _MAX_SENTENCES = 2
 _SECOND_SHARE = 0.6
 _MIN_OVERLAP = 0.2
@@ -43,7 +42,7 @@ class _Sentence:
 
 def extract_answer(question: str, passages: Sequence[Passage]) -> Extract | None:
     """Returns the one or two sentences that answer `question` best, or None when none shares enough with it."""
-    asked = stems(question)
+    asked = _asked_stems(question)
     if not asked or not passages:
         return None
     candidates = _score(question, asked, passages[:_PASSAGES])
@@ -53,9 +52,9 @@ def extract_answer(question: str, passages: Sequence[Passage]) -> Extract | None
     if best.score < _MIN_OVERLAP:
         return None
     chosen = [best]
-    covered = stems(best.text) & asked
+    covered = _asked_stems(best.text) & asked
     for other in sorted(candidates, key=lambda sentence: (-sentence.score, sentence.order)):
-        adds = (stems(other.text) & asked) - covered
+        adds = (_asked_stems(other.text) & asked) - covered
         if other is not best and other.passage is best.passage and adds and other.score >= _SECOND_SHARE * best.score:
             chosen.append(other)
             break
@@ -68,18 +67,18 @@ def _score(question: str, asked: frozenset[str], passages: Sequence[Passage]) ->
     split = [(passage, sentence) for passage in passages for sentence in sentences(passage.text)]
     frequency: dict[str, int] = {}
     for _, sentence in split:
-        for stem in stems(sentence) & asked:
+        for stem in _asked_stems(sentence) & asked:
             frequency[stem] = frequency.get(stem, 0) + 1
     weight = {stem: math.log(1 + (len(split) + 1) / (1 + frequency.get(stem, 0))) for stem in asked}
     total = sum(weight.values())
-    shapes = [_EXPECTED_SHAPES[word] for word in words(question) if word in _EXPECTED_SHAPES]
+    shapes = [_EXPECTED_SHAPES[word] for word in tokens(question) if word in _EXPECTED_SHAPES]
     scored: list[_Sentence] = []
     for order, (passage, sentence) in enumerate(split):
         if sentence.endswith("?") or sentence.startswith("#"):
             continue
         # What a title or the question above a sentence says, the sentence need not repeat.
-        context = stems(f"{passage.title} {_heading_of(sentence, passage.text)}") & asked
-        own = stems(sentence) & asked
+        context = _asked_stems(f"{passage.title} {_heading_of(sentence, passage.text)}") & asked
+        own = _asked_stems(sentence) & asked
         overlap = sum(weight[stem] for stem in own) + 0.6 * sum(weight[stem] for stem in context - own)
         score = overlap / total
         if score and any(shape.search(sentence) for shape in shapes):
@@ -105,10 +104,8 @@ def sentences(text: str) -> list[str]:
     return [clean for clean in (" ".join(part.split()).lstrip("-*• ").strip() for part in found) if clean]
 
 
-@lru_cache(maxsize=4096)
-def stems(text: str) -> frozenset[str]:
-    """Returns the French stems of the words of `text` that carry meaning; good enough for English to match itself."""
-    # A stemmer keeps the word it works on, so one is made for each text rather than shared between threads.
-    stemmer = snowballstemmer.stemmer("french")
-    ignored = FUNCTION_WORDS | INTERROGATIVES | GREETINGS
-    return frozenset(stemmer.stemWords([word for word in words(text) if word not in ignored and len(word) > 1]))
+def _asked_stems(text: str) -> frozenset[str]:
+    """The stems by which a question and a sentence meet. French stems, which let English at least match itself."""
+    return frozenset(
+        stems(" ".join(word for word in tokens(text) if word not in _IGNORED and len(word) > 1), "fr")
+    )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from services.voice.voices import VoiceState
 if TYPE_CHECKING:
     import httpx
     from elevenlabs.client import AsyncElevenLabs
+
+    # What carries the requests, the SDK on top of it, and the errors that the two raise.
+    _Client = tuple[httpx.AsyncClient, AsyncElevenLabs, tuple[type[Exception], ...]]
 
 _LOG = logging.getLogger(__name__)
 _PIECE_BYTES = 1_024
@@ -37,7 +40,7 @@ class ElevenLabsOptions:
 
 
 class ElevenLabsSpeech:
-    """Speaks every language of its model; billed by the character. `api_key` None or empty: says so and never speaks."""
+    """Speaks every language of its model; billed by the character. Without an `api_key` it says so and never speaks."""
 
     name = "elevenlabs"
     is_paid = True
@@ -57,7 +60,7 @@ class ElevenLabsSpeech:
         """Says whether a key and the SDK are there."""
         return self._state
 
-    def voice_for(self, locale: str, asked: str) -> str | None:
+    def voice_for(self, locale: str, asked: str) -> str | None:  # noqa: ARG002 - the port's
         """Returns `asked`, or the configured voice; every voice speaks every language."""
         return asked or self._options.voice
 
@@ -83,7 +86,7 @@ class ElevenLabsSpeech:
                 output_format=f"pcm_{sample_rate_hz}",
                 request_options={"max_retries": 0, "chunk_size": _PIECE_BYTES},
             )
-            async with aclosing(audio), aclosing(self._watched(audio)) as pieces:
+            async with aclosing(cast("AsyncGenerator[bytes, None]", audio)), aclosing(self._watched(audio)) as pieces:
                 async for samples in pieces:
                     yield samples
         finally:
@@ -127,7 +130,7 @@ def _state(api_key: str | None) -> VoiceState:
     return VoiceState(True)
 
 
-def _open_client(api_key: str, options: ElevenLabsOptions) -> "tuple[httpx.AsyncClient, AsyncElevenLabs, tuple[type[Exception], ...]]":
+def _open_client(api_key: str, options: ElevenLabsOptions) -> "_Client":
     # Imported only when it is used: the SDK takes a second to load.
     import httpx  # noqa: PLC0415
     from elevenlabs.client import AsyncElevenLabs  # noqa: PLC0415

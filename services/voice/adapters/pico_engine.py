@@ -3,7 +3,7 @@
 import ctypes
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 SAMPLE_RATE_HZ = 16_000
@@ -64,7 +64,7 @@ class PicoEngine:
             self._load(path)
         self._call("pico_newEngine", self._system, _VOICE, ctypes.byref(self._engine))
 
-    def speak(self, text: str) -> Iterator[bytes]:
+    def speak(self, text: str) -> Generator[bytes, None, None]:
         """Yields native-endian 16-bit PCM in pieces of 4 ms; closing it throws away what is not spoken yet.
 
         `text` holds no markup and no NUL. Raises PicoError.

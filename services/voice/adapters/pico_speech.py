@@ -16,9 +16,9 @@ from services.voice.voices import VoiceState
 
 # The languages that Pico speaks well enough on a telephone line, each with its first choice.
 _VOICES_BY_LANGUAGE = {"fr": ("fr-FR",), "en": ("en-GB", "en-US")}
-# Pico reads `<…>` as markup and knows no letters beyond Latin-1; a word of 60 letters is no word.
+# Pico reads `<…>` as markup, knows no letters beyond Latin-1, and gives up on words and numbers without an end.
 _NOT_SPOKEN = re.compile(r"[^\w\s.,;:!?'’()\"«»%+=/&€$°@#…–—-]|_")
-_ENDLESS_WORD = re.compile(r"(\S{60})(?=\S)")
+_ENDLESS = re.compile(r"(\d{12}(?=\d)|\S{60}(?=\S))")
 _BEYOND_LATIN = re.compile(r"[^\u0000-\u00ff\u0152\u0153\u20ac\u2019\u2026\u2013\u2014]")
 
 
@@ -58,17 +58,24 @@ class PicoSpeech:
             return asked if asked in voices else None
         return locale if locale in voices else next(iter(voices), None)
 
-    async def stream(self, text: str, *, locale: str, voice: str, sample_rate_hz: int) -> AsyncGenerator[Samples, None]:
+    async def stream(
+        self,
+        text: str,
+        *,
+        locale: str,  # noqa: ARG002 - the port's; the voice says it
+        voice: str,
+        sample_rate_hz: int,
+    ) -> AsyncGenerator[Samples, None]:
         """Speaks `text`; raises Unavailable (PICO_FAILED)."""
         library, files, spoken = self._library, self._files.get(voice), plain_text(text)
         if library is None or files is None:
             raise Unavailable("PICO_NOT_INSTALLED", f"The local voice {voice!r} is not installed.")
 
         def synthesise(emit: Emit) -> None:
-            with closing(self._engine(library, files, voice).speak(spoken)) as pieces:
-                for piece in pieces:
-                    if self._closing.is_set() or not emit(piece):
-                        return
+            # An engine that choked on the text before stays silent or fails once on this one: a fresh one decides.
+            if not self._speak(library, files, voice, spoken, emit):
+                self._discard(voice)
+                self._speak(library, files, voice, spoken, emit)
 
         pieces = stream_from_thread(
             self._executor, synthesise, from_hz=pico_engine.SAMPLE_RATE_HZ, to_hz=sample_rate_hz
@@ -87,6 +94,27 @@ class PicoSpeech:
         while self._all_engines:
             self._all_engines.pop().close()
 
+    def _speak(self, library: Path, files: tuple[Path, Path], voice: str, spoken: str, emit: Emit) -> bool:
+        """Returns False when nothing was heard; raises PicoError when it broke off amid audio."""
+        heard = False
+        try:
+            with closing(self._engine(library, files, voice).speak(spoken)) as pieces:
+                for piece in pieces:
+                    heard = True
+                    if self._closing.is_set() or not emit(piece):
+                        break
+        except PicoError:
+            if heard:
+                self._discard(voice)
+                raise
+        return heard
+
+    def _discard(self, voice: str) -> None:
+        engine: PicoEngine = self._engines.by_voice.pop(voice)
+        with self._lock:
+            self._all_engines.remove(engine)
+        engine.close()
+
     def _engine(self, library: Path, files: tuple[Path, Path], voice: str) -> PicoEngine:
         engines: dict[str, PicoEngine] = self._engines.__dict__.setdefault("by_voice", {})
         if voice not in engines:
@@ -99,4 +127,4 @@ class PicoSpeech:
 def plain_text(text: str) -> str:
     """Returns what Pico may be given: no markup, no control characters, no letters that it does not know."""
     latin = _BEYOND_LATIN.sub(" ", text)
-    return _ENDLESS_WORD.sub(r"\1 ", _NOT_SPOKEN.sub(" ", latin).replace("\x00", " "))
+    return _ENDLESS.sub(r"\1 ", _NOT_SPOKEN.sub(" ", latin).replace("\x00", " "))

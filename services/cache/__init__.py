@@ -1,0 +1,1 @@
+"""The cache: each tenant's answers, exact, then semantic and verified, else a miss that hands the embedding on."""

@@ -1,0 +1,195 @@
+"""Answers in Redis, database 5: `semantic_cache:v2:{TENANT}:…`, every value sealed with its tenant and key."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from libs.common.redis_store import RedisStore, Script, TenantRedis
+from libs.common.request_context import Principal, TenantId, parse_tenant_id
+from services.cache.entries import Entry, Row, decode_entry, decode_row, encode_entry, encode_row
+from services.cache.store import Changes, Snapshot
+
+_FAMILY = "semantic_cache:v2"
+
+# KEYS entry, rows, order, expiry, version, epoch
+# ARGV entry, ttl ms, id, row, epoch of the entry, capacity, now s, expires s, prefix of entry keys
+_WRITE = Script("""
+if tonumber(redis.call('GET', KEYS[6]) or '0') ~= tonumber(ARGV[5]) then return false end
+-- Begins at the clock, so that a store that was emptied never repeats a version that a replica still shows.
+redis.call('SET', KEYS[5], string.format('%.0f', tonumber(ARGV[7]) * 1000), 'NX')
+local version = redis.call('INCR', KEYS[5])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+redis.call('ZADD', KEYS[3], version, ARGV[3])
+redis.call('ZADD', KEYS[4], ARGV[8], ARGV[3])
+local doomed = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[7], 'LIMIT', 0, 50)
+local extra = redis.call('ZCARD', KEYS[3]) - #doomed - tonumber(ARGV[6])
+if extra > 0 then
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, math.min(extra, 50) - 1)) do doomed[#doomed + 1] = id end
+end
+for _, id in ipairs(doomed) do
+  redis.call('UNLINK', ARGV[9] .. id)
+  redis.call('HDEL', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('ZREM', KEYS[4], id)
+end
+for at = 2, 4 do
+  if redis.call('PTTL', KEYS[at]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[at], ARGV[2]) end
+end
+return version
+""")
+
+# KEYS rows, order, version, floor   ARGV version seen, or -1
+_CHANGES = Script("""
+local version = tonumber(redis.call('GET', KEYS[3]) or '0')
+local floor = tonumber(redis.call('GET', KEYS[4]) or '0')
+local seen = tonumber(ARGV[1])
+if seen < floor or seen > version or seen < 0 then
+  return {version, 1, redis.call('HGETALL', KEYS[1])}
+end
+local flat = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf')) do
+  flat[#flat + 1] = id
+  flat[#flat + 1] = redis.call('HGET', KEYS[1], id) or ''
+end
+return {version, 0, flat}
+""")
+
+# KEYS rows, order, expiry, version, floor   ARGV now s, prefix of entry keys, ids… or none for all
+_REMOVE = Script("""
+local ids = {}
+if #ARGV == 2 then ids = redis.call('HKEYS', KEYS[1]) else
+  for at = 3, #ARGV do ids[#ids + 1] = ARGV[at] end
+end
+local removed = 0
+for _, id in ipairs(ids) do
+  redis.call('UNLINK', ARGV[2] .. id)
+  removed = removed + redis.call('HDEL', KEYS[1], id)
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+end
+redis.call('SET', KEYS[4], string.format('%.0f', tonumber(ARGV[1]) * 1000), 'NX')
+redis.call('SET', KEYS[5], redis.call('INCR', KEYS[4]))
+return removed
+""")
+
+
+class _Keys:
+    """The names of one tenant's keys."""
+
+    __slots__ = ("entry_prefix", "epoch", "expiry", "floor", "order", "rows", "totals", "version")
+
+    def __init__(self, redis: TenantRedis) -> None:
+        self.entry_prefix = redis.key(_FAMILY, "x", "")
+        self.rows = redis.key(_FAMILY, "rows")
+        self.order = redis.key(_FAMILY, "order")
+        self.expiry = redis.key(_FAMILY, "expiry")
+        self.version = redis.key(_FAMILY, "version")
+        self.floor = redis.key(_FAMILY, "floor")
+        self.totals = redis.key(_FAMILY, "totals")
+        self.epoch = redis.key("knowledge", "epoch")
+
+    def row(self, entry_id: str) -> str:
+        """The name that a row is sealed for: the hash and the field."""
+        return f"{self.rows}:{entry_id}"
+
+
+class RedisAnswers:
+    """An AnswerStore and CounterStore. An exact hit costs one MGET; keeps at most `capacity` entries a tenant."""
+
+    def __init__(self, store: RedisStore, *, capacity: int = 2000) -> None:
+        self._store = store
+        self._capacity = capacity
+
+    async def read(self, owner: Principal, entry_ids: Sequence[str]) -> Snapshot:
+        """See AnswerStore."""
+        redis = self._store.for_tenant(owner)
+        prefix = redis.key(_FAMILY, "x", "")
+        epoch_key, version_key = redis.key("knowledge", "epoch"), redis.key(_FAMILY, "version")
+        epoch, version, *sealed = await redis.mget(epoch_key, version_key, *[prefix + e for e in entry_ids])
+        crossed = 0
+        entries: list[Entry | None] = []
+        for entry_id, value in zip(entry_ids, sealed, strict=True):
+            payload = redis.unseal(prefix + entry_id, value)
+            crossed += payload is None and value is not None
+            entries.append(decode_entry(entry_id, payload) if payload is not None else None)
+        return Snapshot(int(epoch or 0), int(version or 0), tuple(entries), crossed)
+
+    async def changes(self, owner: Principal, since: int | None) -> Changes:
+        """See AnswerStore."""
+        redis = self._store.for_tenant(owner)
+        keys = _Keys(redis)
+        reply = await redis.eval(
+            _CHANGES, [keys.rows, keys.order, keys.version, keys.floor], [-1 if since is None else since]
+        )
+        version, is_whole, flat = cast("tuple[int, int, list[bytes]]", reply)
+        rows: list[Row] = []
+        gone: list[str] = []
+        crossed = 0
+        for name, value in zip(flat[::2], flat[1::2], strict=True):
+            entry_id = name.decode()
+            payload = redis.unseal(keys.row(entry_id), value) if value else None
+            crossed += payload is None and bool(value)
+            row = decode_row(entry_id, payload) if payload is not None else None
+            if row is None:
+                gone.append(entry_id)
+            else:
+                rows.append(row)
+        return Changes(version, bool(is_whole), tuple(rows), tuple(gone), crossed)
+
+    async def write(self, owner: Principal, entry: Entry, row: Row, *, now: float) -> int | None:
+        """See AnswerStore."""
+        redis = self._store.for_tenant(owner)
+        keys = _Keys(redis)
+        key = keys.entry_prefix + entry.entry_id
+        version = await redis.eval(
+            _WRITE,
+            [key, keys.rows, keys.order, keys.expiry, keys.version, keys.epoch],
+            [
+                redis.seal(key, encode_entry(entry)),
+                max(1, round((entry.expires_at - now) * 1000)),
+                entry.entry_id,
+                redis.seal(keys.row(entry.entry_id), encode_row(row)),
+                entry.knowledge_epoch,
+                self._capacity,
+                now,
+                entry.expires_at,
+                keys.entry_prefix,
+            ],
+        )
+        return None if version is None else int(version)
+
+    async def remove(self, owner: Principal, entry_ids: Sequence[str] | None, *, now: float) -> int:
+        """See AnswerStore."""
+        redis = self._store.for_tenant(owner)
+        keys = _Keys(redis)
+        if entry_ids is not None and not entry_ids:
+            return 0
+        scripted = [keys.rows, keys.order, keys.expiry, keys.version, keys.floor]
+        return int(await redis.eval(_REMOVE, scripted, [now, keys.entry_prefix, *(entry_ids or ())]))
+
+    async def size(self, owner: Principal, *, now: float) -> int:
+        """See AnswerStore."""
+        redis = self._store.for_tenant(owner)
+        return int(await redis.command("ZCOUNT", _Keys(redis).expiry, f"({now}", "+inf"))
+
+    async def add(self, increments: Mapping[Principal, Mapping[str, int]]) -> None:
+        """See CounterStore."""
+        for owner, counts in increments.items():
+            redis = self._store.for_tenant(owner)
+            pipeline = redis.pipeline()
+            for name, count in counts.items():
+                pipeline.command("HINCRBY", _Keys(redis).totals, name, count)
+            await pipeline.execute()
+        platform = self._store.platform
+        await platform.command("SADD", platform.key(_FAMILY, "tenants"), *sorted({o.require_tenant() for o in increments}))
+
+    async def totals(self, owner: Principal) -> dict[str, int]:
+        """See CounterStore."""
+        redis = self._store.for_tenant(owner)
+        return {name: int(value) for name, value in (await redis.hgetall(_Keys(redis).totals)).items()}
+
+    async def tenants(self) -> list[TenantId]:
+        """See CounterStore."""
+        platform = self._store.platform
+        names = cast("list[bytes]", await platform.command("SMEMBERS", platform.key(_FAMILY, "tenants")))
+        return sorted(parse_tenant_id(name.decode()) for name in names)

@@ -1,0 +1,52 @@
+"""What may be kept, for how long, and which questions lean on what was said before. Pure."""
+
+import re
+
+from libs.common.facts import Fact
+from services.cache import lexicon
+from services.cache.reading import Reading
+
+STALE_EPOCH, PERSONAL, CONTEXT_BOUND, TOO_LARGE = "STALE_EPOCH", "PERSONAL", "CONTEXT_BOUND", "TOO_LARGE"
+
+MAX_ENTRY_BYTES = 8192
+# An answer about today must not be given tomorrow.
+MOMENT_TTL_SECONDS = 3600.0
+_PERSONAL_IN_QUESTION = frozenset(("phone", "email", "reference"))
+_SELF_INTRODUCTION = re.compile(r"(?i)\b(je m['’ ]?appelle|mon nom est|c['’]est (?:monsieur|madame)|my name is|i am called)\b")
+
+
+def is_elliptical(reading: Reading) -> bool:
+    """Says whether the question cannot stand alone: `oui`, `le même`, `et pour 12 ?`, `c'est combien ?`."""
+    words = reading.words
+    if not words or all(word in lexicon.ASSENTS for word in words):
+        return True
+    asks_where = words[0] == "ou" and lexicon.WHERE in reading.classes
+    if words[0] in lexicon.CONTINUATIONS and not asks_where:
+        return True
+    if lexicon.ANAPHORA & set(words) and len(reading.content) + len(reading.places) < 2:
+        return True
+    return reading.signal_count < 2
+
+
+def refusal_to_keep(question: str, answer: str, *, reading: Reading, answer_facts: tuple[Fact, ...]) -> str:
+    """Returns why an answer must not be kept, or '' when it may.
+
+    A phone number in the answer is the tenant's own; a phone number, an address or an order in the question, or an order
+    in the answer, belongs to one customer.
+    """
+    if len(question.encode()) + len(answer.encode()) > MAX_ENTRY_BYTES:
+        return TOO_LARGE
+    if not answer.strip() or is_elliptical(reading):
+        return CONTEXT_BOUND
+    kinds = {kind for kind, _, _ in reading.other_facts} | {number[0] for number in reading.numbers}
+    if kinds & _PERSONAL_IN_QUESTION or _SELF_INTRODUCTION.search(question):
+        return PERSONAL
+    if any(fact.kind == "reference" for fact in answer_facts):
+        return PERSONAL
+    return ""
+
+
+def ttl_seconds(reading: Reading, *, asked_for: float, default: float) -> float:
+    """Returns how long an answer is good for: never over the tenant's default, an hour when it speaks of the moment."""
+    ttl = min(asked_for, default) if asked_for > 0 else default
+    return min(ttl, MOMENT_TTL_SECONDS) if lexicon.MOMENT_WORDS & set(reading.words) else ttl

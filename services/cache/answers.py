@@ -1,0 +1,226 @@
+"""The lookup: exact, then semantic and verified, else a miss that hands the embedding on. Never an error."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from libs.common.embedding.port import Embedder
+from libs.common.errors import Unavailable
+from libs.common.request_context import Principal
+from libs.common.stages import Stages, no_stages
+from services.cache import guard
+from services.cache.admission import is_elliptical
+from services.cache.counters import GUARD_REJECTS, SEAL_FAILURES, Counters
+from services.cache.entries import Entry, Vector, scope_of
+from services.cache.fingerprint import fingerprint, language_of, normalise
+from services.cache.lookup import (
+    BELOW_THRESHOLD,
+    ELLIPTICAL,
+    EMPTY_QUERY,
+    EXACT,
+    NO_CANDIDATE,
+    SEMANTIC,
+    SLOT_IN_PROGRESS,
+    STALE_EPOCH,
+    STORE_UNAVAILABLE,
+    Candidate,
+    Hit,
+    Lookup,
+    Question,
+)
+from services.cache.reading import Reading, read_question
+from services.cache.store import AnswerStore, Policies, Policy, Snapshot
+from services.cache.tenant_index import TenantIndex, TenantIndexes
+
+_log = logging.getLogger(__name__)
+
+CANDIDATES = 5
+# After so many faults in a row, one lookup a second finds out whether the store is back; the others do not wait for it.
+_FAULTS_BEFORE_REST = 3
+_REST_SECONDS = 1.0
+_FLOAT_SLACK = 1e-6
+
+
+
+class Answers:
+    """Looks answers up. Every fault of the store is a miss within `store_budget_seconds`; the embedder has its own time."""
+
+    def __init__(
+        self,
+        store: AnswerStore,
+        *,
+        embedder: Embedder,
+        policies: Policies,
+        indexes: TenantIndexes,
+        counters: Counters,
+        store_budget_seconds: float = 0.15,
+        embed_timeout_seconds: float = 1.0,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        stages: Stages = no_stages,
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._policies = policies
+        self._indexes = indexes
+        self._counters = counters
+        self._store_budget_seconds = store_budget_seconds
+        self._embed_timeout_seconds = embed_timeout_seconds
+        self._now = now
+        self._clock = clock
+        self._stages = stages
+        self._faults = 0
+        self._resting_until = 0.0
+
+    async def look_up(self, owner: Principal, question: Question) -> Lookup:
+        """Returns a hit of the owner's own tenant, agent and language, or why there is none. Counts and logs it."""
+        found = await self._look_up(owner, question, is_dry_run=False)
+        if found.hit is None:
+            self._counters.miss(owner, found.miss_reason)
+            return found
+        self._counters.hit(owner)
+        _log.info("✅ Cache HIT [%s] (confidence: %.2f)", owner.require_tenant()[:7], found.hit.confidence)
+        return found
+
+    async def explain(self, owner: Principal, question: Question) -> Lookup:
+        """Returns what `look_up` would, with every candidate judged. Counts nothing."""
+        return await self._look_up(owner, question, is_dry_run=True)
+
+    async def _look_up(self, owner: Principal, question: Question, *, is_dry_run: bool) -> Lookup:
+        normalised = normalise(question.text)
+        if not normalised:
+            return Lookup(miss_reason=EMPTY_QUERY)
+        if question.awaiting_slot:
+            return Lookup(miss_reason=SLOT_IN_PROGRESS)
+        if self._is_resting():
+            return Lookup(miss_reason=STORE_UNAVAILABLE)
+        tenant = owner.require_tenant()
+        policy = await self._policies.of(tenant)
+        threshold = max(policy.threshold, question.min_confidence)
+        language = language_of(question.locale, default=policy.language)
+        key = fingerprint(tenant=tenant, agent=question.agent, language=language, normalised=normalised)
+        try:
+            with self._stages("exact"):
+                async with asyncio.timeout(self._store_budget_seconds):
+                    first = await self._read(owner, [key])
+            self._faults = 0
+            exact = first.entries[0]
+            if exact is not None and (hit := self._served(exact, first, EXACT, 1.0)):
+                return Lookup(hit=hit, threshold=threshold)
+            is_stale = exact is not None and exact.knowledge_epoch != first.epoch
+            with self._stages("semantic"):
+                found = await self._semantic(owner, question, policy, language, first, threshold, is_dry_run)
+        except (Unavailable, TimeoutError) as error:
+            self._note_fault(error)
+            return Lookup(miss_reason=STORE_UNAVAILABLE, threshold=threshold)
+        if is_stale and found.miss_reason == NO_CANDIDATE:
+            return Lookup(miss_reason=STALE_EPOCH, vector=found.vector, threshold=threshold)
+        return found
+
+    async def _semantic(
+        self,
+        owner: Principal,
+        question: Question,
+        policy: Policy,
+        language: str,
+        first: Snapshot,
+        threshold: float,
+        is_dry_run: bool,
+    ) -> Lookup:
+        asked = read_question(question.text, language=language, country=policy.country, places=policy.places)
+        if is_elliptical(asked):
+            return Lookup(miss_reason=ELLIPTICAL, threshold=threshold)
+        vector = await self._embed(question.text)
+        if vector is None:
+            return Lookup(miss_reason=NO_CANDIDATE, threshold=threshold)
+        async with asyncio.timeout(self._store_budget_seconds):
+            index = await self.up_to_date(owner, first.version)
+            scope = scope_of(agent=question.agent, language=language, embedder_id=self._embedder.embedder_id)
+            near = index.search(scope, vector, count=CANDIDATES, epoch=first.epoch, now=self._now())
+            if not near:
+                return Lookup(miss_reason=NO_CANDIDATE, vector=vector, threshold=threshold)
+            wanted = near if is_dry_run else [pair for pair in near if pair[1] >= threshold - _FLOAT_SLACK]
+            if not wanted:
+                return Lookup(miss_reason=BELOW_THRESHOLD, vector=vector, threshold=threshold)
+            # The epoch is read again with the entries: it may have moved while the question was embedded.
+            second = await self._read(owner, [entry_id for entry_id, _ in wanted])
+        hit: Hit | None = None
+        judged: list[Candidate] = []
+        for (entry_id, score), entry in zip(wanted, second.entries, strict=True):
+            served = self._served(entry, second, SEMANTIC, min(score, 1.0)) if entry else None
+            if entry is None or served is None:
+                judged.append(Candidate(entry_id, score, STALE_EPOCH if entry else NO_CANDIDATE))
+                continue
+            refused = self._refuse(asked, entry, language, policy)
+            if score < threshold - _FLOAT_SLACK:
+                judged.append(Candidate(entry_id, score, BELOW_THRESHOLD, refused.rule if refused else ""))
+            elif refused is not None:
+                judged.append(Candidate(entry_id, score, refused.rule, refused.detail))
+                if not is_dry_run:
+                    self._counters.add(owner, GUARD_REJECTS)
+            else:
+                judged.append(Candidate(entry_id, score))
+                hit = hit or served
+                if not is_dry_run:
+                    break
+        reason = "" if hit else judged[0].refused_by
+        kept_vector = None if hit else vector
+        return Lookup(hit, reason, kept_vector, tuple(judged), threshold)
+
+    async def up_to_date(self, owner: Principal, version: int) -> TenantIndex:
+        """Returns the tenant's index at `version` or newer; callers of one tenant share a load. May raise Unavailable."""
+        tenant = owner.require_tenant()
+        index = self._indexes.of(tenant)
+        if index.version == version or version == 0:
+            return index
+        async with index.loading:
+            if index.version is not None and index.version == version:
+                return index
+            changes = await self._store.changes(owner, index.version)
+            self._note_crossed(owner, changes.crossed_count)
+            self._indexes.load(
+                tenant, version=changes.version, is_whole=changes.is_whole, rows=changes.rows, gone=changes.gone
+            )
+        return self._indexes.of(tenant)
+
+    async def _read(self, owner: Principal, entry_ids: list[str]) -> Snapshot:
+        snapshot = await self._store.read(owner, entry_ids)
+        self._note_crossed(owner, snapshot.crossed_count)
+        return snapshot
+
+    def _note_crossed(self, owner: Principal, count: int) -> None:
+        if count:
+            self._counters.add(owner, SEAL_FAILURES, count)
+
+    def _served(self, entry: Entry, snapshot: Snapshot, kind: str, confidence: float) -> Hit | None:
+        now = self._now()
+        if entry.knowledge_epoch != snapshot.epoch or entry.expires_at <= now:
+            return None
+        return Hit(entry, kind, confidence, max(0.0, now - entry.stored_at))
+
+    def _refuse(self, asked: Reading, entry: Entry, language: str, policy: Policy) -> guard.Refusal | None:
+        stored = read_question(entry.question, language=language, country=policy.country, places=policy.places)
+        return guard.refuse(asked, stored, language=language)
+
+    async def _embed(self, text: str) -> Vector | None:
+        try:
+            async with asyncio.timeout(self._embed_timeout_seconds):
+                return (await self._embedder.embed([text]))[0]
+        except (Unavailable, TimeoutError) as error:
+            _log.warning("the semantic tier is passed over: no embedding (%s)", type(error).__name__)
+            return None
+
+    def _is_resting(self) -> bool:
+        now = self._clock()
+        if self._faults < _FAULTS_BEFORE_REST:
+            return False
+        if now < self._resting_until:
+            return True
+        self._resting_until = now + _REST_SECONDS  # this caller finds out; the others go on resting
+        return False
+
+    def _note_fault(self, error: Exception) -> None:
+        self._faults += 1
+        self._resting_until = self._clock() + _REST_SECONDS
+        _log.warning("Cache sémantique désactivé: the store does not answer (%s)", type(error).__name__)

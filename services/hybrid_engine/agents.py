@@ -1,0 +1,78 @@
+"""Which agent of a tenant answers a text: a classifier without a model, over what the bundle says of each agent."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from libs.common.tenants.bundle import Agent
+from libs.common.text_fold import stems
+
+# Strictly below, the customer is asked to say more instead.
+ESCALATE_BELOW = 0.7
+# A product's name says more of an agent's field than a word of its description.
+_TOOL_WEIGHT, _EXAMPLE_WEIGHT, _DESCRIPTION_WEIGHT = 3.0, 2.0, 1.0
+# Added to each agent's evidence, so that a single shared word is not certainty.
+_PRIOR = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The agent, how sure the choice is (0 to 1), and why, for operators; `escalates` when it is too unsure."""
+
+    agent: str
+    confidence: float
+    reasoning: str
+    # False when no agent's texts share a word with the question.
+    known: bool = True
+
+    @property
+    def escalates(self) -> bool:
+        """Whether the choice is too unsure to be acted on."""
+        return self.confidence < ESCALATE_BELOW
+
+
+def choose_agent(text: str, agents: Sequence[Agent], *, wanted: str = "") -> Routing:
+    """Returns the agent for `text`; the one `wanted` when there is such an agent. Deterministic, no I/O.
+
+    Confidence is the winner's share of the evidence, where a word counts for an agent by how often the agent's texts
+    hold it and less the more agents know it. Without evidence every agent is as likely.
+    """
+    if not agents:
+        return Routing("", 1.0, "the tenant has no agents")
+    if any(agent.id == wanted for agent in agents):
+        return Routing(wanted, 1.0, "named in the request")
+    if len(agents) == 1:
+        return Routing(agents[0].id, 1.0, "the only agent")
+    asked = frozenset(stems(text)) | frozenset(stems(text, "en"))
+    profiles = [_profile(agent) for agent in agents]
+    known = {stem: sum(stem in profile for profile in profiles) for stem in asked}
+    idf = {stem: math.log((1 + len(agents)) / count) for stem, count in known.items() if count}
+    evidence = [
+        _PRIOR + sum(idf[stem] * math.sqrt(profile[stem]) for stem in idf if stem in profile) for profile in profiles
+    ]
+    total = sum(evidence)
+    best = max(range(len(agents)), key=lambda at: (evidence[at], -at))
+    confidence = round(evidence[best] / total, 4)
+    shared = sum(1 for stem in idf if stem in profiles[best])
+    return Routing(agents[best].id, confidence, f"{shared} of {len(asked)} stems are this agent's", known=bool(idf))
+
+
+def default_agent(agents: Sequence[Agent], *, wanted: str = "") -> Routing:
+    """Returns who speaks where nothing is asked: the agent `wanted`, else the tenant's first."""
+    if any(agent.id == wanted for agent in agents):
+        return Routing(wanted, 1.0, "named in the request")
+    return Routing(agents[0].id if agents else "", 1.0, "decided by the flow")
+
+
+@lru_cache(maxsize=1024)
+def _profile(agent: Agent) -> dict[str, float]:
+    """How much each stem says of `agent`."""
+    profile: dict[str, float] = {}
+    weighted = [(agent.description, _DESCRIPTION_WEIGHT)]
+    weighted += [(example, _EXAMPLE_WEIGHT) for example in agent.examples]
+    weighted += [(tool, _TOOL_WEIGHT) for tool in agent.tools]
+    for text, weight in weighted:
+        for stem in frozenset(stems(text)) | frozenset(stems(text, "en")):
+            profile[stem] = profile.get(stem, 0.0) + weight
+    return profile

@@ -1,0 +1,22 @@
+"""Settings of the rag service."""
+
+from pydantic import Field, SecretStr
+
+from libs.common.embedding.choose import EmbeddingSettings
+from libs.common.settings import ServiceSettings
+
+
+class RagSettings(EmbeddingSettings, ServiceSettings):
+    """What the rag service can be told beside what every service can."""
+
+    port: int = Field(50053, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    cache_redis_db: int = Field(
+        5, ge=0, le=1023, description="Redis database of the semantic cache and the versions of the knowledge."
+    )
+    qdrant_url: str = Field(
+        "", description="Qdrant server, such as `http://qdrant:6333`; the embedded engine when empty."
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="Key of the Qdrant server.")
+    cohere_api_key: SecretStr | None = Field(None, description="Key of Cohere; without it passages are not reranked.")
+    cohere_model: str = Field("rerank-v3.5", description="Cohere's reranking model; a multilingual one.")
+    cohere_base_url: str | None = Field(None, description="Address of the Cohere API when it is not the public one.")

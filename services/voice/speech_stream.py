@@ -1,0 +1,86 @@
+"""The events of one stream of speech: what opens it, its chunks, what closes it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from services.voice.audio import AudioForm
+from services.voice.chunks import Chunk, ChunkAssembler, Segment
+from services.voice.narration import Narration, Piece
+from services.voice.phrases import PhraseAudio
+
+# A phrase goes out in one to five messages.
+_PHRASE_CHUNK_MS = 1_000
+_PHRASE_CHUNKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """First event of every stream."""
+
+    form: AudioForm
+    voice: str
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Last event of every stream; `spoken_text` holds the sentences whose audio was sent to its end."""
+
+    complete: bool
+    spoken_text: str
+    audio_ms: int
+    billed_characters: int
+    reasons: tuple[str, ...]
+    first_audio_ms: float
+
+
+SpeechEvent = Started | Chunk | Finished
+
+
+class SpeechStream:
+    """The chunks of one stream, and when the first of them went out."""
+
+    def __init__(self, assembler: ChunkAssembler, *, begun: float, now: Callable[[], float]) -> None:
+        self._assembler = assembler
+        self._begun = begun
+        self._now = now
+        self._first_audio_ms = 0.0
+
+    @property
+    def sent_any(self) -> bool:
+        """True once a chunk was handed out."""
+        return self._first_audio_ms > 0
+
+    def phrase(self, audio: PhraseAudio | None, segment: Segment, text: str) -> list[Chunk]:
+        """Returns the chunks of a kept phrase; none when there is no audio of it."""
+        if audio is None:
+            return []
+        chunks = self._assembler.begin(segment, text, voice=audio.voice)
+        size_ms = max(_PHRASE_CHUNK_MS, audio.audio_ms // (_PHRASE_CHUNKS - 1))
+        chunks += self._assembler.push(audio.samples, chunk_ms=size_ms)
+        return self._noted(chunks + self._assembler.flush())
+
+    def piece(self, piece: Piece) -> list[Chunk]:
+        """Returns the chunks that a piece of speech completes."""
+        chunks = self._assembler.begin(Segment.CONTENT, piece.begins, voice=piece.voice) if piece.begins else []
+        return self._noted(chunks + self._assembler.push(piece.samples))
+
+    def end(self) -> list[Chunk]:
+        """Returns the last chunk."""
+        return self._noted(self._assembler.finish())
+
+    def finished(self, narration: Narration, spoken: Sequence[str]) -> Finished:
+        """Returns the closing event."""
+        return Finished(
+            complete=narration.complete,
+            spoken_text=" ".join(spoken),
+            audio_ms=self._assembler.audio_ms,
+            billed_characters=narration.billed_characters,
+            reasons=tuple(narration.reasons),
+            first_audio_ms=self._first_audio_ms,
+        )
+
+    def _noted(self, chunks: list[Chunk]) -> list[Chunk]:
+        if chunks and not self._first_audio_ms:
+            self._first_audio_ms = max((self._now() - self._begun) * 1_000, 0.001)
+        return chunks

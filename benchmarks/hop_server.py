@@ -49,9 +49,7 @@ async def serve_ours(next_port: int, traces: str) -> None:
     try:
         async with (
             channel,
-            running_server(
-                settings, name="cache", registrations=[registration], tracer=telemetry.tracer
-            ) as server,
+            running_server(settings, name="cache", registrations=[registration], tracer=telemetry.tracer) as server,
         ):
             print(server.port, flush=True)
             await server.serve_until_signal()

@@ -1,6 +1,5 @@
 """A real Valkey server for tests, one per session, empty at the start of each test."""
 
-import select
 import shutil
 import subprocess
 import tempfile
@@ -26,11 +25,8 @@ def redis_server() -> Iterator[str]:
     )
     assert process.stdout is not None
     try:
-        while select.select([process.stdout], [], [], 20)[0]:
-            line = process.stdout.readline()
-            if "ready to accept connections" in line.lower():
-                break
-            assert line, f"the test server ended with code {process.wait()}"
+        ready = any("ready to accept connections" in line.lower() for line in process.stdout)
+        assert ready, f"the test server ended with code {process.wait()}"
         yield f"unix://{socket_path}"
     finally:
         process.terminate()

@@ -1,5 +1,6 @@
 """Who a credential belongs to: the only place that turns outside input into a Principal."""
 
+import functools
 import hashlib
 import logging
 import time
@@ -52,17 +53,23 @@ class DevAuthenticator:
     def authenticate(self, authorization: str, *, peer_is_loopback: bool) -> Principal:
         if not authorization:
             raise credential_missing()
-        if not peer_is_loopback:
+        principal = _dev_principal(authorization) if peer_is_loopback else None
+        if principal is None:
             raise credential_unknown()
-        if authorization == _DEV_OPERATOR:
-            return Principal("dev-operator", None, is_operator=True)
-        if not authorization.startswith(_DEV_TENANT):
-            raise credential_unknown()
-        try:
-            tenant = parse_tenant_id(authorization.removeprefix(_DEV_TENANT))
-        except InvalidRequest:
-            raise credential_unknown() from None
-        return Principal(f"dev:{tenant}", tenant)
+        return principal
+
+
+@functools.lru_cache(maxsize=4096)
+def _dev_principal(authorization: str) -> Principal | None:
+    if authorization == _DEV_OPERATOR:
+        return Principal("dev-operator", None, is_operator=True)
+    if not authorization.startswith(_DEV_TENANT):
+        return None
+    try:
+        tenant = parse_tenant_id(authorization.removeprefix(_DEV_TENANT))
+    except InvalidRequest:
+        return None
+    return Principal(f"dev:{tenant}", tenant)
 
 
 class _Credential(BaseModel):

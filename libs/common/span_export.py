@@ -1,106 +1,118 @@
-"""Where finished spans go: lines of JSON on a file or the console, or an OTLP collector."""
+"""Where finished spans go: lines of JSON on a file or stderr, or an OTLP collector; from a thread, in batches."""
 
 import json
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.trace import Tracer
+from libs.common.spans import RecordedSpan, RecordingTracer
 
 # How long a finished span waits at most before it is written.
 _FLUSH_SECONDS = 0.2
-# Spans kept while writing stalls; above that the newest are dropped, never the service slowed.
+# Spans kept while writing stalls; above that new ones are dropped, and the service is never slowed.
 _MAX_WAITING = 20_000
 _SHUTDOWN_SECONDS = 3.0
 
 
-def line_tracer(service: str, path: Path | None) -> tuple[Tracer, Callable[[], None]]:
-    """Returns a tracer that writes one JSON object a span a line to `path` (appended), or to stderr, and its shutdown."""
-    writer = LineWriter(service, path)
-    provider = TracerProvider(resource=Resource({"service.name": service}), shutdown_on_exit=False)
-    provider.add_span_processor(writer)
-    return provider.get_tracer("repartee"), provider.shutdown
+class SpanSink(Protocol):
+    """Takes finished spans. Called from one thread at a time."""
+
+    def write(self, spans: Sequence[RecordedSpan]) -> None:
+        """Writes `spans`; may block, and must end within a few seconds."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the sink holds."""
+        ...
 
 
-def otlp_tracer(service: str) -> tuple[Tracer, Callable[[], None]]:
-    """Returns a tracer that sends to the collector that the standard OTEL_EXPORTER_OTLP_… variables name."""
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+class SpanBatches:
+    """Collects finished spans and hands them to a sink five times a second, from a thread of its own."""
 
-    provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return provider.get_tracer("repartee"), provider.shutdown
+    def __init__(self, sink: SpanSink) -> None:
+        self._sink = sink
+        self._waiting: deque[RecordedSpan] = deque()
+        self._writing = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="span-writer", daemon=True)
+        self._thread.start()
+
+    def add(self, span: RecordedSpan) -> None:
+        """Keeps a finished span. Costs its caller an append."""
+        if len(self._waiting) < _MAX_WAITING:
+            self._waiting.append(span)
+
+    def flush(self) -> None:
+        """Writes everything that waits."""
+        with self._writing:
+            spans = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if spans:
+                self._sink.write(spans)
+
+    def shutdown(self) -> None:
+        """Writes what waits and ends the thread; gives up on a stalled sink after three seconds."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        self._thread.join(_SHUTDOWN_SECONDS)
+        if not self._thread.is_alive():
+            self._sink.close()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_FLUSH_SECONDS):
+            self.flush()
+        self.flush()
 
 
-class LineWriter(SpanProcessor):
-    """Keeps finished spans in memory and writes them from a thread of its own, five times a second."""
+def open_tracer(service: str, traces: str) -> tuple[RecordingTracer, Callable[[], None]]:
+    """Returns the tracer for `console`, `file:PATH` or `otlp`, and what writes the rest and stops it."""
+    if traces == "otlp":
+        # gRPC's exporter costs start-up time that other processes do not pay.
+        from libs.common.otlp_sink import OtlpSink  # noqa: PLC0415
+
+        sink: SpanSink = OtlpSink(service)
+    else:
+        sink = LineSink(service, Path(traces.removeprefix("file:")) if traces.startswith("file:") else None)
+    batches = SpanBatches(sink)
+    return RecordingTracer(batches.add), batches.shutdown
+
+
+class LineSink:
+    """Appends one JSON object a span a line to a file, or to stderr where `path` is None."""
 
     def __init__(self, service: str, path: Path | None) -> None:
         self._service = service
         self._path = path
-        self._waiting: list[ReadableSpan] = []
-        self._writing = threading.Lock()
-        self._stopped = threading.Event()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._thread = threading.Thread(target=self._run, name="span-writer", daemon=True)
-        self._thread.start()
 
-    def on_start(self, span: Span, parent_context: object = None) -> None:
-        """Has nothing to do: only finished spans are written."""
+    def write(self, spans: Sequence[RecordedSpan]) -> None:
+        lines = "".join(f"{span_line(self._service, span)}\n" for span in spans)
+        if self._path is None:
+            sys.stderr.write(lines)
+            return
+        # One write per batch on a file opened for appending: lines of several processes never mix.
+        with self._path.open("ab", buffering=0) as file:
+            file.write(lines.encode())
 
-    def on_end(self, span: ReadableSpan) -> None:
-        if len(self._waiting) < _MAX_WAITING:
-            self._waiting.append(span)
-
-    def shutdown(self) -> None:
-        self._stopped.set()
-        self._thread.join(_SHUTDOWN_SECONDS)
-        self._flush()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        del timeout_millis
-        self._flush()
-        return True
-
-    def _run(self) -> None:
-        while not self._stopped.wait(_FLUSH_SECONDS):
-            self._flush()
-
-    def _flush(self) -> None:
-        with self._writing:
-            waiting, self._waiting = self._waiting, []
-            if not waiting:
-                return
-            lines = "".join(f"{span_line(self._service, span)}\n" for span in waiting)
-            if self._path is None:
-                sys.stderr.write(lines)
-                return
-            # One write per batch on a file opened for appending: lines of several processes never mix.
-            with self._path.open("ab", buffering=0) as file:
-                file.write(lines.encode())
+    def close(self) -> None:
+        """Holds nothing between batches."""
 
 
-def span_line(service: str, span: ReadableSpan) -> str:
+def span_line(service: str, span: RecordedSpan) -> str:
     """Returns one span as a JSON object on one line; times in nanoseconds since the epoch."""
-    context, parent = span.context, span.parent
     fields: dict[str, Any] = {
-        "trace_id": f"{context.trace_id:032x}",
-        "span_id": f"{context.span_id:016x}",
-        "parent_id": f"{parent.span_id:016x}" if parent is not None else "",
+        "trace_id": f"{span.trace_id:032x}",
+        "span_id": f"{span.span_id:016x}",
+        "parent_id": f"{span.parent_id:016x}" if span.parent_id else "",
         "service": service,
         "name": span.name,
-        "start_ns": span.start_time,
-        "end_ns": span.end_time,
-        "status": span.status.status_code.name,
-        "attributes": {key: _plain(value) for key, value in (span.attributes or {}).items()},
+        "start_ns": span.start_ns,
+        "end_ns": span.end_ns,
+        "status": "ERROR" if span.is_error else "UNSET",
+        "attributes": span.attributes,
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -4,13 +4,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from opentelemetry import trace
-from opentelemetry.trace import NoOpTracer, Tracer
+from opentelemetry.trace import NoOpTracer, Tracer, get_current_span
 
+from libs.common.span_export import open_tracer
 from libs.common.settings import ServiceSettings
+from libs.common.spans import RecordingTracer
 from libs.common.stages import Stages, no_stages
 
 
@@ -43,32 +43,24 @@ def start_telemetry(service: str, settings: ServiceSettings) -> Telemetry:
     """Returns the tracer that `settings.traces` asks for; one that records nothing for `none`."""
     if settings.traces == "none":
         return Telemetry(NoOpTracer())
-    # The SDK costs start-up time that a process without traces does not pay.
-    from libs.common import span_export  # noqa: PLC0415
-
-    if settings.traces == "otlp":
-        tracer, shutdown = span_export.otlp_tracer(service)
-    elif settings.traces == "console":
-        tracer, shutdown = span_export.line_tracer(service, None)
-    else:
-        tracer, shutdown = span_export.line_tracer(service, Path(settings.traces.removeprefix("file:")))
+    tracer, shutdown = open_tracer(service, settings.traces)
     return Telemetry(tracer, shutdown)
 
 
 def current_trace_id() -> str:
     """Returns the W3C trace id of the call being served as 32 hex characters, or "" when tracing is off."""
-    context = trace.get_current_span().get_span_context()
-    return f"{context.trace_id:032x}" if context.trace_id else ""
+    trace_id = get_current_span().get_span_context().trace_id
+    return f"{trace_id:032x}" if trace_id else ""
 
 
-def records(tracer: Tracer | None) -> bool:
-    """Says whether `tracer` keeps anything at all."""
-    return tracer is not None and not isinstance(tracer, NoOpTracer)
+def recording(tracer: Tracer | None) -> RecordingTracer | None:
+    """Returns `tracer` where it keeps spans, else None: what is not kept is not made."""
+    return tracer if isinstance(tracer, RecordingTracer) else None
 
 
 def stages(tracer: Tracer) -> Stages:
     """Returns the port by which use cases make a span of each of their stages."""
-    if not records(tracer):
+    if recording(tracer) is None:
         return no_stages
 
     def stage_of(name: str) -> AbstractContextManager[None]:

@@ -39,15 +39,10 @@ _TOKEN = re2.compile(r"[\p{L}\p{N}]+(?:[.,]\p{N}+)*")
 
 STOPWORDS: dict[str, frozenset[str]] = {
     "fr": frozenset(
-        "a ai as au aux avec c ce ces cet cette d dans de des du elle en es est et eu il ils j je l la le les leur leurs lui m "
-        "ma mais me mes moi mon n ne nos notre nous on ont ou par pas pour qu que qui s sa se ses si son sont sur t ta te tes "
-        "toi ton tu un une vos votre vous y etre avoir suis sommes etes etait sera fait faire peut peux est-ce quel quelle "
-        "quels quelles".split()
+        ["a", "ai", "as", "au", "aux", "avec", "c", "ce", "ces", "cet", "cette", "d", "dans", "de", "des", "du", "elle", "en", "es", "est", "et", "eu", "il", "ils", "j", "je", "l", "la", "le", "les", "leur", "leurs", "lui", "m", "ma", "mais", "me", "mes", "moi", "mon", "n", "ne", "nos", "notre", "nous", "on", "ont", "ou", "par", "pas", "pour", "qu", "que", "qui", "s", "sa", "se", "ses", "si", "son", "sont", "sur", "t", "ta", "te", "tes", "toi", "ton", "tu", "un", "une", "vos", "votre", "vous", "y", "etre", "avoir", "suis", "sommes", "etes", "etait", "sera", "fait", "faire", "peut", "peux", "est-ce", "quel", "quelle", "quels", "quelles"]
     ),
     "en": frozenset(
-        "a am an and are as at be been but by can could did do does for from had has have he her his i if in into is it its "
-        "me my of on or our she so that the their them there they this to us was we were what which who will with would you "
-        "your".split()
+        ["a", "am", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "i", "if", "in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "she", "so", "that", "the", "their", "them", "there", "they", "this", "to", "us", "was", "we", "were", "what", "which", "who", "will", "with", "would", "you", "your"]
     ),
 }
 

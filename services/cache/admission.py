@@ -23,7 +23,7 @@ def is_elliptical(reading: Reading) -> bool:
     asks_where = words[0] == "ou" and lexicon.WHERE in reading.classes
     if words[0] in lexicon.CONTINUATIONS and not asks_where:
         return True
-    if lexicon.ANAPHORA & set(words) and len(reading.content) + len(reading.places) < 2:
+    if lexicon.ANAPHORA & set(words) and len(reading.content) + len(reading.places) + len(reading.numbers) < 2:
         return True
     return reading.signal_count < 2
 

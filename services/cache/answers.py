@@ -211,6 +211,11 @@ class Answers:
             _log.warning("the semantic tier is passed over: no embedding (%s)", type(error).__name__)
             return None
 
+    @property
+    def is_degraded(self) -> bool:
+        """True from the first fault of the store to its next answer."""
+        return self._faults > 0
+
     def _is_resting(self) -> bool:
         now = self._clock()
         if self._faults < _FAULTS_BEFORE_REST:

@@ -117,6 +117,16 @@ def _content(asked: Reading, stored: Reading) -> Refusal | None:
         return Refusal(GUARD_CONTENT, _difference(asked.content, stored.content))
     if not (asked.content or asked.places or asked.numbers):
         return Refusal(GUARD_CONTENT, "no content word in either")
+    if not _is_rotation(asked.order, stored.order):
+        return Refusal(GUARD_CONTENT, f"order {asked.order!r} against {stored.order!r}")
     if asked.is_past != stored.is_past:
         return Refusal(GUARD_CONTENT, "one tells what is done, the other asks for it")
     return None
+
+
+def _is_rotation(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Says whether one part was moved to the other end, as French does in a question, and nothing else.
+
+    Of "the seller refunds the buyer" and its reverse, or "red apples, green pears" and its reverse, neither is.
+    """
+    return any(a[at:] + a[:at] == b for at in range(max(1, len(a))))

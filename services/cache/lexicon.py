@@ -49,6 +49,7 @@ NEGATIONS = frozenset("pas jamais aucun aucune rien ni guere sans not no never n
 NEGATIONS_AFTER_OPENER = frozenset(("plus", "personne", "point"))
 
 TOWARDS = frozenset("a au aux vers jusque jusqu contre pour en to into in towards toward until".split())
+BEFORE_PLACES = frozenset("a au en sur vers to in at".split())
 ARTICLES = frozenset("le la les l un une des du de d the an mon ma mes votre vos my your".split())
 MINE, YOURS = frozenset("mon ma mes my".split()), frozenset("votre vos your".split())
 

@@ -20,8 +20,8 @@ _NUMERIC_KINDS = frozenset(("money", "quantity", "number", "percent", "date", "t
 class Reading:
     """One question, taken apart. Words are concepts: stems, with words that say the same united.
 
-    `numbers` are (kind, value, unit, the concept after it); `proper` the concepts written with a capital inside the
-    sentence or standing after a preposition of place; `towards` those that a movement goes to.
+    `order` has the content words once each, as they come; `numbers` are (kind, value, unit, the concept after it);
+    `proper` the concepts written with a capital inside the sentence; `towards` those that a movement goes to.
     """
 
     numbers: tuple[tuple[str, str, str, str], ...]
@@ -30,6 +30,7 @@ class Reading:
     negated: frozenset[str]
     classes: frozenset[str]
     content: frozenset[str]
+    order: tuple[str, ...]
     proper: tuple[str, ...]
     after_preposition: frozenset[str]
     towards: frozenset[str]
@@ -148,7 +149,7 @@ def read_question(text: str, *, language: str, country: str = "", places: Places
     negated, negators = _negations(units, language)
     classes, asks_which = _classes(units)
 
-    content: set[str] = set()
+    content: dict[str, None] = {}  # keeps the order
     proper: list[str] = []
     after_preposition: set[str] = set()
     towards: set[str] = set()
@@ -166,10 +167,10 @@ def read_question(text: str, *, language: str, country: str = "", places: Places
                 is_towards = False
             continue
         found = concept(unit.word, language)
-        content.add(found)
+        content[found] = None
         if unit.has_capital and at > 0:
             proper.append(found)
-        if before in ("a", "au", "en", "pour", "sur", "d", "de", "du", "to", "in", "at"):
+        if before in lexicon.BEFORE_PLACES:
             after_preposition.add(found)
         if is_towards:
             towards.add(found)
@@ -192,6 +193,7 @@ def read_question(text: str, *, language: str, country: str = "", places: Places
         negated=frozenset(negated),
         classes=frozenset(classes),
         content=frozenset(content),
+        order=tuple(content),
         proper=tuple(proper),
         after_preposition=frozenset(after_preposition),
         towards=frozenset(towards | {f.value for f in facts if f.kind == "place" and _goes_to(plain, f.start)}),

@@ -65,11 +65,11 @@ def _stem(word: str, language: str) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _concepts(language: str) -> dict[str, str]:
-    return {_stem(form, language): group.split()[0] for group in lexicon.SAME_MEANING for form in group.split()}
+    return {_stem(form, language): _stem(group.split()[0], language) for group in lexicon.SAME_MEANING for form in group.split()}
 
 
 def concept(word: str, language: str) -> str:
-    """Returns the concept of a folded word: its stem, or the head of the group of words that say the same."""
+    """Returns the concept of a folded word: its stem, or that of the first of the words that say the same."""
     if word in lexicon.NUMBER_WORDS:
         return lexicon.NUMBER_WORDS[word]
     stem = _stem(word, language)

@@ -45,7 +45,7 @@ def choose_agent(text: str, agents: Sequence[Agent], *, wanted: str = "") -> Rou
     if len(agents) == 1:
         return Routing(agents[0].id, 1.0, "the only agent")
     asked = frozenset(stems(text)) | frozenset(stems(text, "en"))
-    profiles = [_profile(agent) for agent in agents]
+    profiles = [_profile(agent.description, agent.examples, agent.tools) for agent in agents]
     known = {stem: sum(stem in profile for profile in profiles) for stem in asked}
     idf = {stem: math.log((1 + len(agents)) / count) for stem, count in known.items() if count}
     evidence = [
@@ -66,12 +66,12 @@ def default_agent(agents: Sequence[Agent], *, wanted: str = "") -> Routing:
 
 
 @lru_cache(maxsize=1024)
-def _profile(agent: Agent) -> dict[str, float]:
-    """How much each stem says of `agent`."""
+def _profile(description: str, examples: tuple[str, ...], tools: tuple[str, ...]) -> dict[str, float]:
+    """How much each stem says of an agent."""
     profile: dict[str, float] = {}
-    weighted = [(agent.description, _DESCRIPTION_WEIGHT)]
-    weighted += [(example, _EXAMPLE_WEIGHT) for example in agent.examples]
-    weighted += [(tool, _TOOL_WEIGHT) for tool in agent.tools]
+    weighted = [(description, _DESCRIPTION_WEIGHT)]
+    weighted += [(example, _EXAMPLE_WEIGHT) for example in examples]
+    weighted += [(tool, _TOOL_WEIGHT) for tool in tools]
     for text, weight in weighted:
         for stem in frozenset(stems(text)) | frozenset(stems(text, "en")):
             profile[stem] = profile.get(stem, 0.0) + weight

@@ -14,7 +14,7 @@ _GATED = frozenset({"money", "phone"})
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Money and phone numbers that may leave: the tenant's configuration, what the customer gave, and cited passages."""
+    """Money and phone numbers that may leave: those of the configuration, the order and the cited passages."""
 
     facts: frozenset[tuple[str, str]]
     country: str

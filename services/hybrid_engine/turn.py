@@ -63,6 +63,9 @@ class Tokens:
     wasted: int = 0
 
 
+NO_TOKENS = Tokens()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What to say, the state after, and how it came about."""
@@ -79,7 +82,7 @@ class Answer:
     reasoning: str = ""
     reasons: tuple[str, ...] = ()
     sources: tuple[Cited, ...] = ()
-    tokens: Tokens = Tokens()
+    tokens: Tokens = NO_TOKENS
     llm_tier: str = ""
     cacheable: bool = False
     knowledge_epoch: int = 0
@@ -109,6 +112,9 @@ class Found:
     context: str = ""
     knowledge_epoch: int = 0
     embedding: Vector | None = field(default=None)
+
+
+NOTHING = Found()
 
 
 class PassageFinder(Protocol):

@@ -39,8 +39,8 @@ class Snapshot:
 class Commit:
     """What a turn changes, all of it or nothing.
 
-    `base_version` is the snapshot's; `keep_reply` stores the reply for 24 hours under its turn id. `user_id` may be
-    empty.
+    `base_version` is the snapshot's; `keep_reply` stores the reply for 24 hours under its turn id; `state_changed` may
+    be False when the reply's state is the snapshot's. `user_id` may be empty.
     """
 
     base_version: int | None
@@ -48,6 +48,7 @@ class Commit:
     reply: Reply
     keep_reply: bool
     user_id: str = ""
+    state_changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,8 @@ class Page:
 class Conversations(Protocol):
     """Keeps conversations of all tenants. Every method may raise Unavailable (STORE_UNAVAILABLE)."""
 
-    @property
-    def stored(self) -> Stored:
-        """How safely a commit here is kept."""
-        ...
+    # How safely a commit here is kept.
+    stored: Stored
 
     async def load(self, ref: ConversationRef, turn_id: str) -> Snapshot:
         """Returns the conversation, and the reply that `turn_id` had already; an empty snapshot for a new one."""
@@ -107,6 +106,10 @@ class Conversations(Protocol):
 
     async def delete(self, ref: ConversationRef) -> bool:
         """Removes messages, state and kept replies; returns whether the conversation existed."""
+        ...
+
+    async def conversations_of(self, principal: Principal, user_id: str) -> Sequence[str]:
+        """Returns the ids of conversations in which this customer had a turn; some may be gone already."""
         ...
 
 

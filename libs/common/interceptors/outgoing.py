@@ -9,12 +9,13 @@ from typing import Any, Self
 
 import grpc
 import grpc.aio
-from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace import Tracer
 
 from libs.common.errors import DeadlineExceeded
 from libs.common.interceptors import tracing
 from libs.common.interceptors.admission import AUTHORIZATION, MIN_DEADLINE_SECONDS, REQUEST_ID, request_id_of
 from libs.common.request_context import RequestContext, current_or_none
+from libs.common.spans import RecordedSpan
 
 # Kept back from what is left of the caller's deadline, so that this side can still answer after the called one gave up.
 MARGIN_SECONDS = 0.010
@@ -62,7 +63,7 @@ class CallingChannel(grpc.aio.Channel):
         return _StreamCalls(self._inner.stream_stream(method, *args, **kwargs), self._preparer(method, is_unary=False))
 
     def _preparer(self, method: str, *, is_unary: bool) -> "_Preparer":
-        spans = tracing.method_spans(self._tracer, method, SpanKind.CLIENT)
+        spans = tracing.method_spans(self._tracer, method)
         return _Preparer(self._authorization, spans, DEFAULT_TIMEOUT_SECONDS if is_unary else None)
 
 
@@ -78,7 +79,7 @@ class _Preparer:
         self._spans = spans
         self._default_timeout = default_timeout
 
-    def prepare(self, timeout: float | None, given: Any) -> tuple[float | None, Any, Span | None]:
+    def prepare(self, timeout: float | None, given: Any) -> tuple[float | None, Any, RecordedSpan | None]:
         """Returns timeout in seconds, metadata and span; raises DeadlineExceeded when nothing is left."""
         context = current_or_none()
         timeout = _timeout(self._default_timeout if timeout is None else timeout, context)
@@ -93,7 +94,7 @@ class _Preparer:
         if self._spans is not None:
             tenant = context.principal.tenant if context is not None else None
             span = self._spans.start_sent(request_id, tenant or "")
-            metadata.append((tracing.TRACEPARENT, tracing.format_traceparent(span.get_span_context())))
+            metadata.append((tracing.TRACEPARENT, tracing.format_traceparent(span)))
         if given:
             metadata.extend(given)
         return timeout, metadata, span
@@ -167,7 +168,7 @@ def _timeout(wanted: float | None, context: RequestContext | None) -> float | No
     return timeout
 
 
-def _finish_with(call: Any, span: Span) -> None:
+def _finish_with(call: Any, span: RecordedSpan) -> None:
     """Ends `span` when the call ends, however it does: answered, failed, cancelled, or forgotten by its caller."""
 
     def finish(done: Any) -> None:

@@ -39,7 +39,7 @@ class TenantSource(Protocol):
 class _Entry:
     # None: there is no such tenant.
     bundle: TenantBundle | None
-    version: int
+    bundle_yaml: str
     # A point of the monotonic clock.
     fresh_until: float
 
@@ -65,22 +65,19 @@ class TenantDirectory:
         self._wait = wait
         self._entries: OrderedDict[TenantId, _Entry] = OrderedDict()
         self._fetches: dict[TenantId, asyncio.Task[_Entry]] = {}
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[_Entry] | asyncio.Task[None]] = set()
         self._is_listening = False
 
     async def __aenter__(self) -> Self:
-        self._watching = asyncio.create_task(self._watch(), name="tenants-watch")
+        self._tasks.add(asyncio.create_task(self._watch(), name="tenants-watch"))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks: list[asyncio.Task[object]] = [*cast("list[asyncio.Task[object]]", list(self._fetches.values()))]
-        if self._watching:
-            tasks.append(cast("asyncio.Task[object]", self._watching))
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def get(self, tenant: TenantId) -> TenantBundle:
         """Returns the tenant's bundle.
@@ -107,11 +104,13 @@ class TenantDirectory:
         if fetch is None:
             fetch = asyncio.create_task(self._fetch(tenant), name="tenant-fetch")
             self._fetches[tenant] = fetch
+            self._tasks.add(fetch)
             fetch.add_done_callback(lambda done: self._forget_fetch(tenant, done))
         # One caller that gives up must not take the fetch from the others.
         return await asyncio.shield(fetch)
 
     def _forget_fetch(self, tenant: TenantId, done: "asyncio.Task[_Entry]") -> None:
+        self._tasks.discard(done)
         if self._fetches.get(tenant) is done:
             del self._fetches[tenant]
         if not done.cancelled():
@@ -133,7 +132,7 @@ class TenantDirectory:
         # A change that was announced while this was being read may have come after the read.
         if self._fetches.get(tenant) is not asyncio.current_task():
             fresh_until = -math.inf
-        entry = _Entry(bundle, stored.version if stored else 0, fresh_until)
+        entry = _Entry(bundle, stored.bundle_yaml if stored else "", fresh_until)
         self._entries[tenant] = entry
         self._entries.move_to_end(tenant)
         while len(self._entries) > self._max_tenants:
@@ -141,13 +140,15 @@ class TenantDirectory:
         return entry
 
     def _parse(self, stored: StoredTenant, known: _Entry | None) -> TenantBundle:
-        if known and known.bundle and known.version == stored.version:
+        if known and known.bundle and known.bundle_yaml == stored.bundle_yaml:
             return known.bundle
         try:
             bundle = parse_bundle(stored.bundle_yaml)
         except InvalidRequest as error:
             raise Unavailable(
-                "TENANT_BUNDLE_INVALID", "The stored bundle does not parse; put it again.", metadata={"tenant": stored.tenant}
+                "TENANT_BUNDLE_INVALID",
+                "The stored bundle does not parse; put it again.",
+                metadata={"tenant": stored.tenant},
             ) from error
         if bundle.id != stored.tenant:
             raise Unavailable("TENANT_BUNDLE_INVALID", "The stored bundle names another tenant; put it again.")
@@ -161,7 +162,9 @@ class TenantDirectory:
                         self._is_listening = True
                         self._mark_stale(tenant)
             except ReparteeError as error:
-                log.warning("changes of tenants are not announced (%s); bundles are read again each second", error.reason)
+                log.warning(
+                    "changes of tenants are not announced (%s); bundles are read again each second", error.reason
+                )
             self._is_listening = False
             self._mark_stale(None)
             await self._wait(RECHECK_SECONDS / 2)

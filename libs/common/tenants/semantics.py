@@ -59,7 +59,10 @@ def _flow(flow: Flow, country: str) -> Iterator[Problem]:
         if kind in kinds and not value:
             yield ("flow", key), f"is missing, and required by a slot of kind {kind!r}"
     if flow.payment and not _is_phone(flow.payment.number, country):
-        yield ("flow", "payment", "number"), f"is not a phone number that exists in {country!r} or with its country code"
+        yield (
+            ("flow", "payment", "number"),
+            f"is not a phone number that exists in {country!r} or with its country code",
+        )
     yield from _zones(flow)
 
 

@@ -30,7 +30,9 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
     if tree.mistakes:
         raise _invalid(
             [
-                FieldViolation(f"{source_name}:{found.line}:{found.column} {show_path(found.path)}".rstrip(), found.description)
+                FieldViolation(
+                    f"{source_name}:{found.line}:{found.column} {show_path(found.path)}".rstrip(), found.description
+                )
                 for found in tree.mistakes
             ]
         )
@@ -46,7 +48,9 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
     if bundle is not None:
         problems.extend(find_contradictions(bundle))
     if problems or bundle is None:
-        placed = sorted(((tree.line(path), path, description) for path, description in problems), key=lambda row: row[0])
+        placed = sorted(
+            ((tree.line(path), path, description) for path, description in problems), key=lambda row: row[0]
+        )
         raise _invalid(
             [
                 FieldViolation(f"{source_name}:{line} {show_path(path)}".rstrip(), description)
@@ -81,7 +85,11 @@ def _shape_problem(error: Any, tree: YamlTree) -> tuple[Path, str]:
     context = cast("dict[str, Any]", error.get("ctx") or {})
     if kind == "string_pattern_mismatch":
         return path, f"expected text that matches {context.get('pattern')}"
-    message = cast("str", error["msg"]).replace("Input should be a valid", "expected a").replace("Input should be", "expected")
+    message = (
+        cast("str", error["msg"])
+        .replace("Input should be a valid", "expected a")
+        .replace("Input should be", "expected")
+    )
     message = message[:1].lower() + message[1:]
     if kind == "literal_error" or kind.endswith("_type"):
         message += f", found {_describe(found)}"

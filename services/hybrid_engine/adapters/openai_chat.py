@@ -27,18 +27,28 @@ class Limits:
     max_concurrent: int = 32
 
 
+_LIMITS = Limits()
+
+
 class OpenAIChat:
-    """A `ChatModel` over the `openai` SDK. The client is made at the first call, because importing it takes a second."""
+    """A `ChatModel` over the `openai` SDK. The client is made at the first call: importing it takes a second."""
 
     def __init__(
-        self, *, name: str, base_url: str, api_key: str, model: str, temperature: float = 0.3, limits: Limits | None = None
+        self,
+        *,
+        name: str,
+        base_url: str,
+        api_key: str,
+        model: str,
+        temperature: float = 0.3,
+        limits: Limits = _LIMITS,
     ) -> None:
         self._name = name
         self._base_url = base_url
         self._api_key = api_key
         self._model = model
         self._temperature = temperature
-        self._limits = limits or Limits()
+        self._limits = limits
         # The SDK's pool dies of many cancelled calls unless something outside bounds it.
         self._slots = asyncio.Semaphore(self._limits.max_concurrent)
         self._client: AsyncOpenAI | None = None

@@ -60,7 +60,11 @@ class ClassicAnswering:
         with self._stages("check"):
             allowed = Allowed.of(bundle, state, tuple(passage.text for passage in found.passages))
             if not allowed.lets_pass(text):
-                text, wording, reasons = _safe_text(bundle, rules, state), Wording.TEMPLATE, (*reasons, GATE_FACT_FOREIGN)
+                text, wording, reasons = (
+                    _safe_text(bundle, rules, state),
+                    Wording.TEMPLATE,
+                    (*reasons, GATE_FACT_FOREIGN),
+                )
         return Answer(
             text=text,
             action="reply",
@@ -89,7 +93,7 @@ class ClassicAnswering:
         except ReparteeError as error:
             if error.kind is ErrorKind.NOT_FOUND:
                 raise
-            _log.warning("retrieval failed", extra={"reason": error.reason})
+            _log.warning("retrieval failed: %s", error.reason)
             return Found(), (RETRIEVAL_UNAVAILABLE,)
 
 

@@ -1,4 +1,4 @@
-"""The one long prompt of the classic engine: who it is, every rule of the order, what was said, what the documents say."""
+"""The one long prompt of the classic engine: who speaks, every rule of the order, what was said, what is known."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,9 @@ _HISTORY = 20
 _ROLES = {"customer": "user", "bot": "assistant", "agent": "assistant"}
 
 
-def classic_prompt(turn: Turn, bundle: TenantBundle, rules: FlowRules, state: FlowState, *, agent: str, context: str) -> ChatPrompt:
+def classic_prompt(
+    turn: Turn, bundle: TenantBundle, rules: FlowRules, state: FlowState, *, agent: str, context: str
+) -> ChatPrompt:
     """Returns the prompt for `turn`; `state` is the state after it, `context` retrieved passages or empty."""
     parts = [_who(bundle, agent), *_order_rules(bundle, rules), _standing(rules, state)]
     if context:
@@ -40,7 +42,8 @@ def _order_rules(bundle: TenantBundle, rules: FlowRules) -> list[str]:
     if flow is None:
         return []
     steps = "\n".join(
-        f"{at}. {slot.name} ({slot.kind.value}) : {bundle.render(slot.action, step=at)}" for at, slot in enumerate(rules.slots, 1)
+        f"{at}. {slot.name} ({slot.kind.value}) : {bundle.render(slot.action, step=at)}"
+        for at, slot in enumerate(rules.slots, 1)
     )
     zones = "\n".join(f"- {zone.name} : {zone.fee} {_currency(bundle)}" for zone in flow.zones)
     parts = [
@@ -67,7 +70,8 @@ def _standing(rules: FlowRules, state: FlowState) -> str:
     if not rules.slots:
         return ""
     known = "\n".join(f"- {slot.name} : {'reçu' if state.holds(slot.name) else 'manque'}" for slot in rules.slots)
-    return f"Où en est la commande ({state.phase.value}) :\n{known}\nÀ demander maintenant : {state.awaiting_slot or 'rien'}"
+    asked = state.awaiting_slot or "rien"
+    return f"Où en est la commande ({state.phase.value}) :\n{known}\nÀ demander maintenant : {asked}"
 
 
 def _history(history: Sequence[Said]) -> tuple[tuple[str, str], ...]:

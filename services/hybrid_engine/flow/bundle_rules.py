@@ -20,4 +20,5 @@ def rules_of(bundle: TenantBundle) -> FlowRules:
         phone=phone,
         pay_number=flow.payment.number if flow.payment else "",
         order_namespace=bundle.id,
+        gazetteer=bundle.places(),
     )

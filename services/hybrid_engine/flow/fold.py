@@ -92,7 +92,9 @@ def _put(slots: dict[str, SlotValue], slot: SlotRule, value: str, event: Event) 
         slots[slot.name] = SlotValue(value, event.turn_id)
 
 
-def _slot_for_image(image: Attached, reading: Reading, rules: FlowRules, slots: dict[str, SlotValue]) -> SlotRule | None:
+def _slot_for_image(
+    image: Attached, reading: Reading, rules: FlowRules, slots: dict[str, SlotValue]
+) -> SlotRule | None:
     """A caption wins; without one the first image slot that is still empty takes it."""
     wanted = _captioned_kind(image, reading)
     if wanted is not None and (captioned := rules.of_kind(wanted)) is not None:

@@ -8,12 +8,20 @@ from functools import lru_cache
 
 from libs.common.text_fold import tokens
 
-GREETINGS = frozenset("bonjour bonsoir salut coucou hello hi hey allo bjr slt cc yo good morning evening".split())
-ACKNOWLEDGEMENTS = frozenset(
-    "ok okay oui non merci thanks thank you accord daccord super parfait bien recu yes no cool top good".split()
+
+def word_set(spaced: str) -> frozenset[str]:
+    """Returns the words of a text that parts them by spaces."""
+    return frozenset(spaced.split())
+
+
+GREETINGS = word_set("bonjour bonsoir salut coucou hello hi hey allo bjr slt cc yo good morning evening")
+ACKNOWLEDGEMENTS = word_set(
+    "ok okay oui non merci thanks thank you accord daccord super parfait bien recu yes no cool top good"
 )
-YES = frozenset("oui yes ouais yep ok okay daccord accord parfait exact correct valide valider confirme confirmer confirm go".split())
-NO = frozenset("non no nope pas not".split())
+YES = word_set(
+    "oui yes ouais yep ok okay daccord accord parfait exact correct valide valider confirme confirmer confirm go"
+)
+NO = word_set("non no nope pas not")
 CANCEL_PHRASES = ("laisse tomber", "laissez tomber", "je ne veux plus", "j'abandonne", "never mind", "forget it")
 HANDOFF_PHRASES = (
     "parler à quelqu'un", "parler à une personne", "parler à un humain", "parler à un agent", "parler à un conseiller",
@@ -22,9 +30,9 @@ HANDOFF_PHRASES = (
     "talk to someone", "talk to a person", "talk to a human", "talk to an agent", "speak to someone",
     "speak to a human", "speak to an agent", "real person", "human agent",
 )  # fmt: skip
-INTERROGATIVES = frozenset(
-    "combien comment pourquoi quand ou quel quelle quels quelles qui que quoi qu lequel laquelle "
-    "how what when where why which who whose does do can could is are".split()
+INTERROGATIVES = word_set(
+    "combien comment pourquoi quand ou quel quelle quels quelles qui que quoi qu lequel laquelle how what when "
+    "where why which who whose does do can could is are"
 )
 QUESTION_OPENINGS = (
     "est-ce que", "est-ce qu'", "c'est combien", "c'est quoi", "y a-t-il", "avez-vous", "acceptez-vous", "livrez-vous",
@@ -32,20 +40,20 @@ QUESTION_OPENINGS = (
     "à quelle", "à quel", "de quel", "de quelle", "en combien", "d'où", "pour quel", "pour quelle", "jusqu'à quelle",
 )  # fmt: skip
 # A caption with one of these names a payment, or a parcel; `photo` says nothing, every picture is one.
-PAYMENT_WORDS = frozenset(
+PAYMENT_WORDS = word_set(
     "paiement paiements paye payer payee depot capture recu preuve transfert transaction wave momo moov orange "
-    "payment paid receipt screenshot transfer proof".split()
+    "payment paid receipt screenshot transfer proof"
 )
-PARCEL_WORDS = frozenset("colis paquet paquets article articles produit produits carton parcel package item box".split())
+PARCEL_WORDS = word_set("colis paquet paquets article articles produit produits carton parcel package item box")
 # A place after one of these is not where to deliver.
-NOT_THERE = frozenset("pas plus non not instead depuis from jamais".split())
+NOT_THERE = word_set("pas plus non not instead depuis from jamais")
 NOT_THERE_PHRASES = ("au lieu de", "plutot que", "et non", "instead of", "rather than")
-FUNCTION_WORDS = frozenset(
-    "a au aux avec c ce ces cet cette d dans de des du elle en est et etes eu il ils j je l la le les leur lui m ma mais "
-    "me mes moi mon n ne nos notre nous on ont ou par pas pour qu que qui s sa sans se ses si son sont sur t ta te tes toi "
-    "ton tu un une vos votre vous y ete etre avoir ai as avez avons suis sommes fait faire svp stp plait voici voila cela ca "
-    "an and are at be by do for from has have he her his i in is it its me my of on or our she that the their them they "
-    "this to us was we were with you your please".split()
+FUNCTION_WORDS = word_set(
+    "a au aux avec c ce ces cet cette d dans de des du elle en est et etes eu il ils j je l la le les leur lui m "
+    "ma mais me mes moi mon n ne nos notre nous on ont ou par pas pour qu que qui s sa sans se ses si son sont "
+    "sur t ta te tes toi ton tu un une vos votre vous y ete etre avoir ai as avez avons suis sommes fait faire "
+    "svp stp plait voici voila cela ca an and are at be by do for from has have he her his i in is it its me my "
+    "of on or our she that the their them they this to us was we were with you your please"
 )
 
 

@@ -1,13 +1,12 @@
 """Phone numbers in a message: which digits are one, and whether they are a good one for the tenant."""
 
+import re
 from dataclasses import dataclass
-
-import re2
 
 from services.hybrid_engine.flow.rules import PhoneRule
 
-# Digits in groups that spaces, dots, dashes, slashes or brackets part; a thousands group is no phone (see `_MIN_DIGITS`).
-_RUN = re2.compile(r"\+?\(?\d(?:[ .\-/()\x{00A0}\x{202F}]{0,2}\d){6,18}")
+# Digits in groups that spaces, dots, dashes, slashes or brackets part.
+_RUN = re.compile(r"\+?\(?\d(?:[ .\-/()\u00A0\u202F]{0,2}\d){6,18}")
 _MIN_DIGITS = 7
 
 
@@ -20,7 +19,7 @@ class PhoneGiven:
 
 
 def national_digits(text: str, rule: PhoneRule) -> str:
-    """Returns the digits of `text` without its country prefix, written `+225`, `00225`, or bare before a full number."""
+    """Returns the digits of `text` without the country prefix: `+225`, `00225`, or bare before a full number."""
     digits = "".join(character for character in text if character.isdigit())
     prefix = rule.country_prefix.lstrip("+")
     if not prefix:

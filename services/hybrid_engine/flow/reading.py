@@ -1,8 +1,7 @@
 """What one message says: its intention, and what it gives for each slot. Pure, and the same for both engines."""
 
+import re
 from dataclasses import dataclass, field
-
-import re2
 
 from libs.common.text_fold import tokens
 from services.hybrid_engine.flow import lexicon
@@ -11,7 +10,7 @@ from services.hybrid_engine.flow.rules import FlowRules, SlotKind
 from services.hybrid_engine.flow.state import CONFIRMATION, Attached, Event, FlowState, Phase
 from services.hybrid_engine.flow.zones import guess_zone, nearest_zones, place_words, read_zone
 
-_CLAUSES = re2.compile(r"[^.!?\n;…]*(?:[?!;\n…]|\.(?:\s|$)|\.|$)")
+_CLAUSES = re.compile(r"[^.!?\n;…]*(?:[?!;\n…]|\.(?:\s|$)|\.|$)")
 _MAX_PLACE_WORDS = 5
 _LINKS = frozenset({"et", "mais", "alors", "svp", "and", "but", "so"})
 _ASKING_ENDS = frozenset({"combien", "quand", "comment", "quoi"})

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property
 
 from libs.common.facts import Places
 
 
-class SlotKind(str, Enum):
+class SlotKind(StrEnum):
     """How a slot is read out of a message."""
 
     IMAGE = "image"
@@ -44,8 +44,8 @@ class PhoneRule:
 class FlowRules:
     """A tenant's flow. Without slots there is none, and every message is a question.
 
-    `zones` maps a zone's official name to its other spellings; `pay_number` is the tenant's own number, which a customer
-    may quote without meaning theirs.
+    `zones` maps a zone's official name to its other spellings; `pay_number` is the tenant's own number, which a
+    customer may quote without meaning theirs.
     """
 
     flow_id: str = ""
@@ -58,10 +58,13 @@ class FlowRules:
     pay_number: str = ""
     order_namespace: str = ""
 
+    # The gazetteer of `zones`, where one is made already.
+    gazetteer: Places | None = field(default=None, compare=False)
+
     @cached_property
     def places(self) -> Places:
         """The gazetteer of `zones`."""
-        return Places(self.zones)
+        return self.gazetteer or Places(self.zones)
 
     def first_missing(self, filled: Mapping[str, object]) -> SlotRule | None:
         """The first slot, in declared order, that `filled` lacks."""

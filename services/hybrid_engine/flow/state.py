@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 
-class Phase(str, Enum):
+class Phase(StrEnum):
     """How far an order is."""
 
     IDLE = "idle"
@@ -49,7 +49,7 @@ class FlowState:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """One attachment: `kind` is `image`, `audio`, `document` or `location`; `digest` is the content's SHA-256 or empty."""
+    """One attachment; `kind` is `image`, `audio`, `document` or `location`, `digest` a SHA-256 or empty."""
 
     kind: str
     uri: str = ""

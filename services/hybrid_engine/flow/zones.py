@@ -1,19 +1,18 @@
 """Delivery zones in a message: which one is meant, and which are near to one that nobody knows."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
-
-import re2
 
 from libs.common.facts import Places
 from libs.common.text_fold import fold, tokens
-from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, NOT_THERE, NOT_THERE_PHRASES, ends_with
+from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, NOT_THERE, NOT_THERE_PHRASES, ends_with, word_set
 
 # A spelling this near to a known zone is that zone; the recap shows it before anything is ordered.
 _SAME_SPELLING = 0.85
-_LEAVES = re2.compile(r"(?i)\b(?:de |d['’])$")
+_LEAVES = re.compile(r"(?i)\b(?:de |d['’])$")
 _NAMED = (["commune"], ["quartier"], ["zone"], ["cote"], ["pres"], ["marche"], ["centre"])
-_LEAD_WORDS = FUNCTION_WORDS | frozenset("zone quartier commune livraison livrer livrez habite adresse vers cote plutot".split())
+_LEAD_WORDS = FUNCTION_WORDS | word_set("zone quartier commune livraison livrer livrez habite adresse vers cote plutot")
 
 
 def read_zone(text: str, places: Places) -> str:
@@ -61,7 +60,8 @@ def place_words(text: str) -> str:
 
 def _ranked(candidate: str, zones: Mapping[str, Sequence[str]]) -> list[tuple[float, str]]:
     scores = [
-        (max(_likeness(candidate, fold(spelling)) for spelling in (name, *aliases)), name) for name, aliases in zones.items()
+        (max(_likeness(candidate, fold(spelling)) for spelling in (name, *aliases)), name)
+        for name, aliases in zones.items()
     ]
     return sorted(scores, key=lambda scored: (-scored[0], scored[1]))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from libs.common.errors import ErrorKind, ReparteeError
 from libs.common.stages import Stages, no_stages
 from libs.common.tenants.bundle import TenantBundle
+from libs.common.text_fold import words as split_words
 from services.hybrid_engine.agents import Routing, choose_agent, default_agent
 from services.hybrid_engine.bundles import BundleOfCaller
 from services.hybrid_engine.flow.bundle_rules import rules_of
@@ -21,8 +22,18 @@ from services.hybrid_engine.hybrid.decision import Decision, decide
 from services.hybrid_engine.hybrid.extraction import extract_answer
 from services.hybrid_engine.hybrid.wording import Words
 from services.hybrid_engine.llm.tiers import Cascade, ChatPrompt
-from services.hybrid_engine.turn import Answer, Cited, Found, Passage, PassageFinder, Tokens, Turn, Wording
-from libs.common.text_fold import words as split_words
+from services.hybrid_engine.turn import (
+    NO_TOKENS,
+    NOTHING,
+    Answer,
+    Cited,
+    Found,
+    Passage,
+    PassageFinder,
+    Tokens,
+    Turn,
+    Wording,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -47,14 +58,14 @@ class _Worded:
     text: str
     wording: Wording
     reasons: tuple[str, ...] = ()
-    tokens: Tokens = Tokens()
+    tokens: Tokens = NO_TOKENS
     tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Knowledge:
     worded: _Worded
-    found: Found = Found()
+    found: Found = NOTHING
     cited: tuple[Passage, ...] = ()
     cacheable: bool = False
 
@@ -103,7 +114,9 @@ class HybridAnswering:
         with self._stages("word"):
             worded = await self._word(decided.decision, template, speech, cascade)
         if not speech.allowed().lets_pass(worded.text):
-            worded = replace(worded, text=template, wording=Wording.TEMPLATE, reasons=(*worded.reasons, GATE_FACT_FOREIGN))
+            worded = replace(
+                worded, text=template, wording=Wording.TEMPLATE, reasons=(*worded.reasons, GATE_FACT_FOREIGN)
+            )
         return _to_answer(decided, worded.text, worded, routing)
 
     async def _word(self, decision: Decision, template: str, speech: Words, cascade: Cascade) -> _Worded:
@@ -170,7 +183,7 @@ class HybridAnswering:
         except ReparteeError as error:
             if error.kind is ErrorKind.NOT_FOUND:
                 raise
-            _log.warning("retrieval failed", extra={"reason": error.reason})
+            _log.warning("retrieval failed: %s", error.reason)
             return _Knowledge(_Worded(speech.default("retrieval_down"), Wording.TEMPLATE, (RETRIEVAL_UNAVAILABLE,)))
         if not found.passages:
             return _Knowledge(_Worded(speech.bundle.knowledge.not_found, Wording.TEMPLATE, (NOTHING_FOUND,)), found)
@@ -180,7 +193,10 @@ class HybridAnswering:
             if cascade.configured:
                 texts = tuple(passage.text for passage in found.passages)
                 context = found.context or "\n\n".join(texts)
-                prompt, expected = speech.knowledge_prompt(question, context), speech.knowledge_expectation((*texts, question))
+                prompt, expected = (
+                    speech.knowledge_prompt(question, context),
+                    speech.knowledge_expectation((*texts, question)),
+                )
                 worded = await self._ask_model(prompt, expected, cascade)
                 if worded.wording is Wording.MODEL:
                     return _Knowledge(worded, found, found.passages, cacheable=True)
@@ -189,7 +205,9 @@ class HybridAnswering:
         if extract is None:
             not_found = speech.bundle.knowledge.not_found
             return _Knowledge(_Worded(not_found, Wording.TEMPLATE, (*reasons, NOTHING_FOUND), spent, tier), found)
-        return _Knowledge(_Worded(extract.text, Wording.EXTRACT, reasons, spent, tier), found, extract.passages, cacheable=True)
+        return _Knowledge(
+            _Worded(extract.text, Wording.EXTRACT, reasons, spent, tier), found, extract.passages, cacheable=True
+        )
 
 
 def _clarify(decided: Decided, speech: Words, routing: Routing) -> Answer:

@@ -1,13 +1,12 @@
 """Whether a model's wording may go out: the checks, and the stable name of the first that fails."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-import re2
-
 from libs.common.facts import extract_facts
 from libs.common.text_fold import tokens, words
-from services.hybrid_engine.flow.lexicon import PARCEL_WORDS, PAYMENT_WORDS
+from services.hybrid_engine.flow.lexicon import PARCEL_WORDS, PAYMENT_WORDS, word_set
 from services.hybrid_engine.flow.rules import SlotKind
 
 EMPTY = "LLM_EMPTY"
@@ -23,17 +22,19 @@ WRONG_LANGUAGE = "LLM_WRONG_LANGUAGE"
 FactKey = tuple[str, str, str]
 
 _GUARDED = frozenset({"money", "phone", "number", "quantity", "percent", "url", "email", "date", "time", "reference"})
-_MARKUP = re2.compile(r"(?m)\*\*|__|```|^\s*#{1,6}\s|^\s*[-*]\s|\]\(|<[a-zA-Z/][^>]*>")
-_ROLE = re2.compile(r"(?i)\b(?:system|syst[eè]me|assistant|user|utilisateur|instructions?|prompt)\s*:|as an ai\b|en tant qu.ia\b")
+_MARKUP = re.compile(r"(?m)\*\*|__|```|^\s*#{1,6}\s|^\s*[-*]\s|\]\(|<[a-zA-Z/][^>]*>")
+_ROLE = re.compile(
+    r"(?i)\b(?:system|syst[eè]me|assistant|user|utilisateur|instructions?|prompt)\s*:|as an ai\b|en tant qu.ia\b"
+)
 _SLOT_WORDS: dict[SlotKind, frozenset[str]] = {
     SlotKind.IMAGE: frozenset({"photo", "photos", "picture", "image"}) | PARCEL_WORDS,
     SlotKind.PAYMENT_PROOF: PAYMENT_WORDS | {"payez", "reglez", "envoyez", "send", "pay"},
-    SlotKind.PLACE: frozenset("zone quartier commune adresse ou livrer livraison where area address district".split()),
-    SlotKind.PHONE: frozenset("numero telephone tel joindre contact appeler phone number call".split()),
+    SlotKind.PLACE: word_set("zone quartier commune adresse ou livrer livraison where area address district"),
+    SlotKind.PHONE: word_set("numero telephone tel joindre contact appeler phone number call"),
 }
-# Words of which only one language has any; two more of the other language than of its own tell a text in the wrong one.
-_FRENCH = frozenset("le la les des une est vous votre nous pour avec dans sur puis et du au".split())
-_ENGLISH = frozenset("the your you is are and for with please our of to then this send".split())
+# Words that only one language has; two more of the other's than of its own show a text in the wrong one.
+_FRENCH = word_set("le la les des une est vous votre nous pour avec dans sur puis et du au")
+_ENGLISH = word_set("the your you is are and for with please our of to then this send")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ def first_failure(text: str, expected: Expectation) -> str:
 
 
 def _asks_for(text: str, expected: Expectation) -> bool:
-    """Whether `text` names what is asked for and nothing else that a slot asks for, save what the template names too."""
-    if expected.asked not in _SLOT_WORDS:
+    """Whether `text` names what is asked for, and of what other slots ask for only what the template names."""
+    if expected.asked is None or expected.asked not in _SLOT_WORDS:
         return True
     said = frozenset(tokens(text))
     if not said & _SLOT_WORDS[expected.asked]:

@@ -47,7 +47,7 @@ def decide(before: FlowState, after: FlowState, reading: Reading, rules: FlowRul
     if reading.question:
         return _digress(after, asking, rules)
     if after.phase in (Phase.COLLECTING, Phase.CONFIRMING):
-        return _ask(after, asking, before, reading, rules)
+        return _ask(asking, before, reading, rules)
     if after.phase is Phase.DONE and not _wants_knowledge(reading, rules):
         return Decision("done", "already_done", count=count)
     if _wants_knowledge(reading, rules):
@@ -70,15 +70,26 @@ def _digress(after: FlowState, asking: SlotRule | None, rules: FlowRules) -> Dec
     return Decision("answer_question", "question", count=count)
 
 
-def _ask(after: FlowState, asking: SlotRule | None, before: FlowState, reading: Reading, rules: FlowRules) -> Decision:
+def _ask(asking: SlotRule | None, before: FlowState, reading: Reading, rules: FlowRules) -> Decision:
     count = len(rules.slots)
     if asking is None:
         return Decision("confirm", "all_slots_filled", count=count)
     at = rules.index(asking.name)
     if asking.kind is SlotKind.PLACE and reading.unknown_zone:
         return Decision(
-            asking.action, "invalid_value", asking.name, at, count, correction="zone_unknown", suggestions=reading.suggestions
+            asking.action,
+            "invalid_value",
+            asking.name,
+            at,
+            count,
+            correction="zone_unknown",
+            suggestions=reading.suggestions,
         )
-    if asking.kind is SlotKind.PHONE and before.awaiting_slot == asking.name and reading.phone and not reading.phone.value:
+    if (
+        asking.kind is SlotKind.PHONE
+        and before.awaiting_slot == asking.name
+        and reading.phone
+        and not reading.phone.value
+    ):
         return Decision(asking.action, "invalid_value", asking.name, at, count, correction="phone_invalid")
     return Decision(asking.action, "first_missing_slot", asking.name, at, count)

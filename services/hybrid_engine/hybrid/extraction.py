@@ -1,10 +1,9 @@
 """An answer without a model: the sentences of the passages that say most about the question."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import re2
 
 from libs.common.text_fold import stems, tokens
 from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, GREETINGS, INTERROGATIVES
@@ -12,15 +11,15 @@ from services.hybrid_engine.turn import Passage
 
 # A full stop ends a sentence before a space and a capital, digit or quote; so `25.000` and `M. Kouassi` hold together
 # often enough. A line of its own is a sentence.
-_SENTENCE_END = re2.compile(r"(?:[!?…]+|[^\s.]{2,}\.)(?:\s+|$)|\n+")
+_SENTENCE_END = re.compile(r"(?:[!?…]|(?<=[^\s.][^\s.])\.)(?:\s+|$)|\n+")
 _IGNORED = FUNCTION_WORDS | INTERROGATIVES | GREETINGS
 _MAX_SENTENCES = 2
 _SECOND_SHARE = 0.6
 _MIN_OVERLAP = 0.2
 _PASSAGES = 3
 _EXPECTED_SHAPES = {
-    "combien": re2.compile(r"\d"), "how": re2.compile(r"\d"), "prix": re2.compile(r"\d"), "quand": re2.compile(r"\d"),
-    "when": re2.compile(r"\d"), "heure": re2.compile(r"\d"), "heures": re2.compile(r"\d"),
+    "combien": re.compile(r"\d"), "how": re.compile(r"\d"), "prix": re.compile(r"\d"), "quand": re.compile(r"\d"),
+    "when": re.compile(r"\d"), "heure": re.compile(r"\d"), "heures": re.compile(r"\d"),
 }  # fmt: skip
 
 
@@ -107,5 +106,7 @@ def sentences(text: str) -> list[str]:
 def _asked_stems(text: str) -> frozenset[str]:
     """The stems by which a question and a sentence meet. French stems, which let English at least match itself."""
     return frozenset(
-        stems(" ".join(word for word in tokens(text) if word not in _IGNORED and len(word) > 1), "fr")
+        stems(
+            " ".join(word for word in tokens(text) if word not in _IGNORED and (len(word) > 1 or word.isdigit())), "fr"
+        )
     )

@@ -79,6 +79,7 @@ class Cascade:
     cool_down_seconds: float = 5.0
     now: Callable[[], float] = time.monotonic
     _rests_until: dict[str, float] = field(default_factory=dict[str, float])
+    _answered: set[str] = field(default_factory=set[str])
 
     @property
     def configured(self) -> bool:
@@ -88,6 +89,10 @@ class Cascade:
     def resting(self, tier: str) -> bool:
         """Whether a tier failed so lately that, in mode `auto`, it is left alone."""
         return self.mode is LlmMode.AUTO and self.now() < self._rests_until.get(tier, 0.0)
+
+    def answered(self, tier: str) -> bool:
+        """Whether a tier answered when it was last asked."""
+        return tier in self._answered
 
     async def complete(self, prompt: ChatPrompt) -> ChatReply:
         """Returns the first reply of a tier. Raises Unavailable (NO_TIER_AVAILABLE) when none answers in time.
@@ -104,11 +109,15 @@ class Cascade:
                 reasons.append(f"{tier.name}:RESTING")
                 continue
             try:
-                return await tier.complete(prompt, timeout_seconds=timeout)
+                reply = await tier.complete(prompt, timeout_seconds=timeout)
             except Unavailable as error:
                 reasons.append(f"{tier.name}:{error.reason}")
                 self._rests_until[tier.name] = self.now() + self.cool_down_seconds
-                _log.warning("tier failed", extra={"tier": tier.name, "reason": error.reason})
+                self._answered.discard(tier.name)
+                _log.warning("tier %s failed: %s", tier.name, error.reason)
+            else:
+                self._answered.add(tier.name)
+                return reply
         raise no_tier(", ".join(reasons))
 
     def _timeout(self) -> float:
@@ -125,23 +134,3 @@ def no_tier(tried: str = "") -> ReparteeError:
         "No language model answers; configure one, or use the engine that needs none.",
         metadata={"tried": tried} if tried else None,
     )
-
-
-class CascadeSource(Protocol):
-    """Finds the cascade of a tenant."""
-
-    def __call__(self, tenant_id: str, tiers: Sequence["TierSettings"]) -> Cascade:
-        """Returns the tenant's own cascade when it configured `tiers`, else the process's."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class TierSettings:
-    """One tier as it is configured; `api_key_env` names an environment variable, never holds a key."""
-
-    name: str
-    base_url: str
-    model: str
-    api_key_env: str = ""
-    temperature: float = 0.3
-    timeout_seconds: float = 6.0

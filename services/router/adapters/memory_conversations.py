@@ -2,10 +2,10 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from libs.common.request_context import TenantId
+from libs.common.request_context import Principal, TenantId
 from services.router.conversations import (
     AlreadyAnswered,
     Commit,
@@ -28,6 +28,7 @@ class _Conversation:
     state: FlowState = NO_STATE
     messages: list[Message] = field(default_factory=list[Message])
     replies: dict[str, tuple[float, Reply]] = field(default_factory=dict[str, tuple[float, Reply]])
+    users: set[str] = field(default_factory=set[str])
 
 
 class MemoryConversations:
@@ -75,6 +76,8 @@ class MemoryConversations:
         conversation.state = commit.reply.state
         conversation.messages.extend(commit.messages)
         del conversation.messages[: -self._max_messages]
+        if commit.user_id:
+            conversation.users.add(commit.user_id)
         if commit.keep_reply:
             self._keep_reply(conversation, commit.reply)
         self._conversations[key] = conversation
@@ -94,6 +97,15 @@ class MemoryConversations:
     async def delete(self, ref: ConversationRef) -> bool:
         """Forgets the conversation."""
         return self._conversations.pop(_key(ref), None) is not None
+
+    async def conversations_of(self, principal: Principal, user_id: str) -> Sequence[str]:
+        """Returns ids from a walk over everything that is kept."""
+        tenant = principal.require_tenant()
+        return [
+            conversation_id
+            for (owner, conversation_id), conversation in self._conversations.items()
+            if owner == tenant and user_id in conversation.users
+        ]
 
     def _first_reply(self, conversation: _Conversation, turn_id: str) -> Reply | None:
         kept = conversation.replies.get(turn_id) if turn_id else None

@@ -1,0 +1,108 @@
+"""Wires the cache service: settings, store, embedder, use cases, servicers, `main`."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from libs.common.embedding.choose import open_embedder
+from libs.common.redis_store import RedisStore
+from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
+from libs.common.settings import load_settings
+from libs.common.telemetry import stages, start_telemetry
+from libs.common.tenants.directory import TenantDirectory
+from libs.common.tenants.open_store import open_tenant_store
+from repartee.v1 import cache_pb2, cache_pb2_grpc
+from services.cache.adapters.bundle_policies import BundlePolicies
+from services.cache.adapters.memory_answers import MemoryAnswers
+from services.cache.adapters.redis_answers import RedisAnswers
+from services.cache.admin import CacheAdminServicer
+from services.cache.answers import Answers
+from services.cache.counters import Counters
+from services.cache.keeping import Keeping
+from services.cache.servicer import CacheServicer
+from services.cache.settings import CacheSettings
+from services.cache.statistics import Statistics
+from services.cache.tenant_index import TenantIndexes
+
+
+@asynccontextmanager
+async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None]:
+    """Runs the whole service within the block."""
+    async with AsyncExitStack() as stack:
+        telemetry = start_telemetry("cache", settings)
+        stack.callback(telemetry.shutdown)
+        bundles = _connect(settings, stack, db=None)
+        kept = _connect(settings, stack, db=settings.cache_redis_db)
+        capacity = settings.cache_entries_per_tenant
+        store = RedisAnswers(kept, capacity=capacity) if kept else MemoryAnswers(capacity=capacity)
+        directory = await stack.enter_async_context(TenantDirectory(open_tenant_store(settings, bundles)))
+        embedder = open_embedder(settings)
+        # Before the server takes calls, so that no lookup waits for the model to load.
+        await embedder.warm_up()
+        policies = BundlePolicies(directory)
+        indexes = TenantIndexes(max_bytes=settings.cache_index_bytes)
+        counters = await stack.enter_async_context(Counters(store))
+        answers = Answers(
+            store,
+            embedder=embedder,
+            policies=policies,
+            indexes=indexes,
+            counters=counters,
+            store_budget_seconds=settings.cache_store_budget_seconds,
+            embed_timeout_seconds=settings.cache_embed_timeout_seconds,
+            stages=stages(telemetry.tracer),
+        )
+        keeping = Keeping(
+            store,
+            embedder=embedder,
+            policies=policies,
+            indexes=indexes,
+            answers=answers,
+            embed_timeout_seconds=settings.cache_embed_timeout_seconds,
+        )
+        servicer = CacheServicer(answers, keeping, embedder_id=embedder.embedder_id)
+        admin = CacheAdminServicer(answers, keeping, Statistics(store, store, counters))
+        server = await stack.enter_async_context(
+            running_server(
+                settings,
+                name="cache",
+                registrations=_registrations(servicer, admin),
+                tracer=telemetry.tracer,
+                dependencies=lambda: [_redis_state(settings, answers)],
+            )
+        )
+        yield server
+
+
+def _connect(settings: CacheSettings, stack: AsyncExitStack, *, db: int | None) -> RedisStore | None:
+    if settings.redis_url is None:
+        return None
+    store = RedisStore.connect(settings.redis_url.get_secret_value(), db=db, prefix=settings.redis_prefix)
+    stack.push_async_callback(store.aclose)
+    return store
+
+
+def _registrations(servicer: CacheServicer, admin: CacheAdminServicer) -> Sequence[Registration]:
+    services = cache_pb2.DESCRIPTOR.services_by_name
+    return (
+        Registration(services["CacheService"], cache_pb2_grpc.add_CacheServiceServicer_to_server, servicer),
+        Registration(services["CacheAdminService"], cache_pb2_grpc.add_CacheAdminServiceServicer_to_server, admin),
+    )
+
+
+def _redis_state(settings: CacheSettings, answers: Answers) -> DependencyState:
+    if settings.redis_url is None:
+        return DependencyState("redis", "embedded", "Answers are kept in memory for a few minutes and not shared.")
+    if answers.is_degraded:
+        return DependencyState("redis", "degraded", "Every lookup is a miss until it answers again.")
+    return DependencyState("redis", "up")
+
+
+async def serve(settings: CacheSettings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    async with running(settings) as server:
+        await server.serve_until_signal()
+
+
+def main() -> None:
+    """Runs the service with the settings of the environment."""
+    run_service(serve(load_settings(CacheSettings)))

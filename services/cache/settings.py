@@ -1,0 +1,27 @@
+"""Settings of the cache service."""
+
+from pydantic import Field
+
+from libs.common.embedding.choose import EmbeddingSettings
+from libs.common.settings import ServiceSettings
+
+
+class CacheSettings(EmbeddingSettings, ServiceSettings):
+    """What the cache can be told beside what every service can."""
+
+    port: int = Field(50054, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    cache_redis_db: int = Field(
+        5, ge=0, le=1023, description="Redis database of the answers; with a prefix, it becomes part of the prefix."
+    )
+    cache_entries_per_tenant: int = Field(
+        2000, ge=1, le=20_000, description="Answers kept for one tenant; beyond, the oldest goes."
+    )
+    cache_index_bytes: int = Field(
+        256 << 20, ge=1 << 20, description="Memory for tenants' vectors; beyond, the tenant asked for longest ago goes."
+    )
+    cache_store_budget_seconds: float = Field(
+        0.15, gt=0, le=5, description="How long Redis may take for one step of a lookup before it becomes a miss."
+    )
+    cache_embed_timeout_seconds: float = Field(
+        1.0, gt=0, le=10, description="How long the embedder may take before the semantic tier is passed over."
+    )

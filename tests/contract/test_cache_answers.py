@@ -1,0 +1,141 @@
+"""What every store of answers owes: run on memory and on a real Redis."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from libs.common.knowledge_epoch import advance_epoch
+from libs.common.redis_store import RedisStore
+from services.cache.adapters.memory_answers import MemoryAnswers
+from services.cache.adapters.redis_answers import RedisAnswers
+from services.cache.entries import SourceRef
+from tests.fakes.cache_world import CacheWorld, Clock, principal
+
+CAPACITY = 5
+
+
+@dataclass
+class Bench:
+    """Two replicas on one store, one clock, and a way to change the tenant's knowledge."""
+
+    one: CacheWorld
+    two: CacheWorld
+    clock: Clock
+    store: MemoryAnswers | RedisAnswers
+    advance: Callable[[str], Awaitable[int]]
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    clock = Clock()
+    if request.param == "memory":
+        memory = MemoryAnswers(capacity=CAPACITY, max_ttl_seconds=30 * 86_400)
+
+        async def advance_memory(tenant: str) -> int:
+            shelf = memory._shelf(principal(tenant))
+            shelf.epoch += 1
+            return shelf.epoch
+
+        yield Bench(
+            CacheWorld(memory, memory, clock=clock), CacheWorld(memory, memory, clock=clock), clock, memory, advance_memory
+        )
+        return
+    redis = RedisStore.connect(request.getfixturevalue("redis_url"), db=5, timeout_seconds=1.0)
+    store = RedisAnswers(redis, capacity=CAPACITY)
+
+    async def advance_redis(tenant: str) -> int:
+        return await advance_epoch(redis.for_tenant(principal(tenant)))
+
+    yield Bench(CacheWorld(store, store, clock=clock), CacheWorld(store, store, clock=clock), clock, store, advance_redis)
+    await redis.aclose()
+
+
+async def test_what_one_replica_keeps_the_other_finds_exactly_and_by_meaning(bench: Bench) -> None:
+    assert (await bench.two.look_up("tenant-a", "Livrez-vous à Bouaké ?")).miss_reason == "NO_CANDIDATE"
+    sources = (SourceRef("doc", 3, "Zones", 0.5),)
+    kept = await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Oui.", sources=sources)
+    exact = await bench.two.look_up("tenant-a", "livrez vous a bouake")
+    semantic = await bench.two.look_up("tenant-a", "Est-ce que vous livrez à Bouaké ?")
+    later = await bench.one.keep("tenant-a", "Comment payer ma facture ?", "Par Wave.")
+    followed = await bench.two.look_up("tenant-a", "Comment je peux payer ma facture ?")
+    assert exact.hit is not None
+    assert exact.hit.entry.sources == sources
+    assert semantic.hit is not None
+    assert semantic.hit.entry.entry_id == kept.entry_id
+    assert followed.hit is not None
+    assert followed.hit.entry.entry_id == later.entry_id
+
+
+async def test_an_entry_dies_at_its_time_and_being_read_does_not_lengthen_it(bench: Bench) -> None:
+    await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Oui.", ttl_seconds=100)
+    bench.clock.seconds += 99
+    assert (await bench.one.look_up("tenant-a", "Livrez-vous à Bouaké ?")).hit is not None
+    assert (await bench.one.look_up("tenant-a", "Est-ce que vous livrez à Bouaké ?")).hit is not None
+    bench.clock.seconds += 2
+    assert (await bench.one.look_up("tenant-a", "Livrez-vous à Bouaké ?")).hit is None
+    assert (await bench.one.look_up("tenant-a", "Est-ce que vous livrez à Bouaké ?")).hit is None
+    assert await bench.store.size(principal("tenant-a"), now=bench.clock()) == 0
+
+
+async def test_when_knowledge_changes_earlier_answers_are_out_of_reach(bench: Bench) -> None:
+    await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Oui.")
+    await bench.one.keep("tenant-b", "Livrez-vous à Bouaké ?", "Oui.")
+    epoch = await bench.advance("tenant-a")
+    assert (await bench.two.look_up("tenant-a", "Livrez-vous à Bouaké ?")).miss_reason == "STALE_EPOCH"
+    assert (await bench.one.look_up("tenant-a", "Est-ce que vous livrez à Bouaké ?")).hit is None
+    assert (await bench.one.look_up("tenant-b", "Livrez-vous à Bouaké ?")).hit is not None
+    late = await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Oui, encore.", knowledge_epoch=epoch - 1)
+    assert (late.entry_id, late.refused_reason) == ("", "STALE_EPOCH")
+    fresh = await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Non.", knowledge_epoch=epoch)
+    found = await bench.two.look_up("tenant-a", "Est-ce que vous livrez à Bouaké ?")
+    assert found.hit is not None
+    assert (found.hit.entry.entry_id, found.hit.entry.text) == (fresh.entry_id, "Non.")
+
+
+async def test_forgetting_reaches_every_replica_and_no_other_tenant(bench: Bench) -> None:
+    for tenant in ("tenant-a", "tenant-b"):
+        await bench.one.keep(tenant, "Livrez-vous à Bouaké ?", "Oui.", sources=(SourceRef("doc", 0, "", 0.0),))
+        await bench.one.keep(tenant, "Comment payer ma facture ?", "Par Wave.")
+    assert (await bench.two.look_up("tenant-a", "Est-ce que vous livrez à Bouaké ?")).hit is not None
+    assert await bench.one.keeping.forget_document(principal("tenant-a"), "doc") == 1
+    for text in ("Livrez-vous à Bouaké ?", "Est-ce que vous livrez à Bouaké ?"):
+        assert (await bench.two.look_up("tenant-a", text)).hit is None
+    assert (await bench.two.look_up("tenant-a", "Comment je peux payer ma facture ?")).hit is not None
+    assert await bench.one.keeping.forget_all(principal("tenant-a"), reason="test") == 1
+    assert (await bench.two.look_up("tenant-a", "Comment je peux payer ma facture ?")).hit is None
+    assert await bench.store.size(principal("tenant-a"), now=bench.clock()) == 0
+    assert await bench.store.size(principal("tenant-b"), now=bench.clock()) == 2
+
+
+async def test_the_oldest_entry_goes_when_a_tenant_has_too_many_and_others_keep_theirs(bench: Bench) -> None:
+    await bench.one.keep("tenant-b", "Livrez-vous à Bouaké ?", "Oui.")
+    questions = [f"Quel est le prix du forfait {name} ?" for name in "alpha bravo charlie delta echo foxtrot golf".split()]
+    for question in questions:
+        await bench.one.keep("tenant-a", question, "Voici.")
+    assert await bench.store.size(principal("tenant-a"), now=bench.clock()) == CAPACITY
+    outcomes = [(await bench.two.look_up("tenant-a", question)).outcome for question in questions]
+    assert [outcome == "exact" for outcome in outcomes] == [False, False, True, True, True, True, True]
+    assert (await bench.two.look_up("tenant-b", "Livrez-vous à Bouaké ?")).outcome == "exact"
+
+
+async def test_totals_add_up_by_tenant(bench: Bench) -> None:
+    await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Oui.")
+    for world in (bench.one, bench.two):
+        await world.look_up("tenant-a", "Livrez-vous à Bouaké ?")
+        await world.look_up("tenant-a", "oui")
+        await world.look_up("tenant-b", "Livrez-vous à Bouaké ?")
+        await world.counters.flush()
+    assert await bench.store.totals(principal("tenant-a")) == {"hits": 2, "miss:ELLIPTICAL": 2}
+    assert await bench.store.totals(principal("tenant-b")) == {"miss:NO_CANDIDATE": 2}
+    assert await bench.store.tenants() == ["tenant-a", "tenant-b"]
+
+
+async def test_keeping_again_replaces_the_answer(bench: Bench) -> None:
+    await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Oui.")
+    await bench.two.keep("tenant-a", "livrez-vous à bouaké", "Non.")
+    for text in ("Livrez-vous à Bouaké ?", "Est-ce que vous livrez à Bouaké ?"):
+        found = await bench.one.look_up("tenant-a", text)
+        assert found.hit is not None
+        assert found.hit.entry.text == "Non."
+    assert await bench.store.size(principal("tenant-a"), now=bench.clock()) == 1

@@ -1,0 +1,174 @@
+"""The lookup and the keeping on a store in memory, with fakes that fail."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import pytest
+
+from libs.common.errors import InvalidRequest, Unavailable
+from libs.common.request_context import Principal
+from services.cache.adapters.memory_answers import MemoryAnswers
+from services.cache.entries import SourceRef
+from services.cache.keeping import GivenEmbedding
+from services.cache.lookup import Question
+from services.cache.store import Snapshot
+from tests.fakes.cache_world import CacheWorld, principal
+
+TENANT = "MpfnlSbqwaZ6F4HvxQLRL9du0yG3"
+
+
+class FailingStore(MemoryAnswers):
+    """Fails or hangs when told."""
+
+    fails = False
+    hangs = False
+    reads = 0
+
+    async def read(self, owner: Principal, entry_ids: Sequence[str]) -> Snapshot:
+        self.reads += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.fails:
+            raise Unavailable("STORE_UNAVAILABLE", "The fake store was told to fail.")
+        return await super().read(owner, entry_ids)
+
+
+@pytest.fixture
+def store() -> FailingStore:
+    return FailingStore()
+
+
+@pytest.fixture
+def world(store: FailingStore) -> CacheWorld:
+    return CacheWorld(store, store)
+
+
+async def test_the_same_question_again_is_an_exact_hit_without_an_embedding(world: CacheWorld) -> None:
+    sources = (SourceRef("doc-1", 2, "Tarifs", 0.7),)
+    await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.", sources=sources, answered_by="audrey")
+    world.embedder.calls.clear()
+    world.clock.seconds += 90
+    found = await world.look_up(TENANT, "bonjour, livrez vous a bouake")
+    assert found.hit is not None
+    assert (found.hit.type, found.hit.confidence, found.hit.age_seconds) == ("exact", 1.0, 90)
+    assert (found.hit.entry.text, found.hit.entry.sources, found.hit.entry.answered_by) == ("Oui.", sources, "audrey")
+    assert world.embedder.calls == []
+
+
+async def test_a_rewording_is_a_semantic_hit(world: CacheWorld) -> None:
+    await world.keep(TENANT, "Combien coûte la livraison à Cocody ?", "1 500 F.")
+    found = await world.look_up(TENANT, "Combien coûte une livraison pour Cocody ?")
+    assert found.hit is not None
+    assert found.hit.type == "semantic_scalable"
+    assert 0.6 <= found.hit.confidence < 1
+    assert found.vector is None
+
+
+async def test_a_hit_leaves_the_line_that_operators_look_for(
+    world: CacheWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.")
+    await world.look_up(TENANT, "Livrez-vous à Bouaké ?")
+    assert "✅ Cache HIT [MpfnlSb] (confidence: 1.00)" in caplog.messages
+
+
+async def test_a_refused_first_candidate_does_not_end_the_search(world: CacheWorld) -> None:
+    await world.keep(TENANT, "Combien coûte la livraison à Bingerville ?", "2 500 F.")
+    await world.keep(TENANT, "Combien coûte bonjour la livraison pour Cocody ?", "1 500 F.")
+    asked = Question("Combien coûte la livraison à Cocody ?")
+    explained = await world.answers.explain(principal(TENANT), asked)
+    found = await world.answers.look_up(principal(TENANT), asked)
+    assert [c.refused_by for c in explained.candidates] == ["GUARD_PLACE", ""]
+    assert explained.outcome == "semantic_scalable"
+    assert found.hit is not None
+    assert found.hit.entry.text == "1 500 F."
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        (Question(""), "EMPTY_QUERY"),
+        (Question(" ?! "), "EMPTY_QUERY"),
+        (Question("Livrez-vous à Bouaké ?", awaiting_slot="zone"), "SLOT_IN_PROGRESS"),
+        (Question("et pour 12 ?"), "ELLIPTICAL"),
+        (Question("Livrez-vous des colis en Norvège ?"), "BELOW_THRESHOLD"),
+        (Question("Livrez-vous à Korhogo ?"), "GUARD_PLACE"),
+        (Question("Livrez-vous à Bouaké ?", agent="carole"), "NO_CANDIDATE"),
+        (Question("Livrez-vous à Bouaké ?", locale="en-US"), "NO_CANDIDATE"),
+        (Question("Est-ce que vous livrez à Bouaké ?", min_confidence=0.99), "BELOW_THRESHOLD"),
+    ],
+)
+async def test_misses_say_why(world: CacheWorld, question: Question, reason: str) -> None:
+    await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.")
+    found = await world.answers.look_up(principal(TENANT), question)
+    assert found.miss_reason == reason
+
+
+async def test_a_miss_hands_the_embedding_on_and_storing_with_it_embeds_nothing_more(world: CacheWorld) -> None:
+    missed = await world.look_up(TENANT, "Livrez-vous à Bouaké ?")
+    assert missed.vector is not None
+    given = GivenEmbedding(world.embedder.embedder_id, missed.vector.tolist())
+    await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.", embedding=given)
+    assert len(world.embedder.calls) == 1
+
+
+async def test_a_threshold_can_be_raised_and_not_lowered(world: CacheWorld) -> None:
+    explained = await world.answers.explain(principal(TENANT), Question("Livrez-vous à Bouaké ?", min_confidence=0.1))
+    assert explained.threshold == 0.6
+
+
+async def test_wrong_embeddings_are_refused(world: CacheWorld) -> None:
+    for given, reason in (
+        (GivenEmbedding("another", [1.0] * 64), "EMBEDDER_MISMATCH"),
+        (GivenEmbedding(world.embedder.embedder_id, [1.0] * 3), "EMBEDDING_SIZE"),
+        (GivenEmbedding(world.embedder.embedder_id, [float("nan")] * 64), "EMBEDDING_SIZE"),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.", embedding=given)
+        assert caught.value.reason == reason
+
+
+async def test_without_an_embedder_the_exact_tier_goes_on(world: CacheWorld) -> None:
+    world.embedder.fail_times = 2
+    await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.")
+    assert (await world.look_up(TENANT, "Est-ce que vous livrez à Bouaké ?")).miss_reason == "NO_CANDIDATE"
+    assert (await world.look_up(TENANT, "Livrez-vous à Bouaké ?")).outcome == "exact"
+
+
+async def test_a_store_that_fails_is_a_miss_and_is_left_in_peace(world: CacheWorld, store: FailingStore) -> None:
+    ticks = [0.0]
+    world.answers._clock = lambda: ticks[0]
+    await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.")
+    store.fails = True
+    outcomes = {(await world.look_up(TENANT, "Livrez-vous à Bouaké ?")).miss_reason for _ in range(50)}
+    assert outcomes == {"STORE_UNAVAILABLE"}
+    assert store.reads == 3
+    assert world.answers.is_degraded
+    store.fails = False
+    ticks[0] += 1.0
+    assert (await world.look_up(TENANT, "Livrez-vous à Bouaké ?")).outcome == "exact"
+    assert not world.answers.is_degraded
+
+
+async def test_a_store_that_hangs_is_a_miss_within_the_budget(world: CacheWorld, store: FailingStore) -> None:
+    store.hangs = True
+    async with asyncio.timeout(1.0):
+        assert (await world.look_up(TENANT, "Livrez-vous à Bouaké ?")).miss_reason == "STORE_UNAVAILABLE"
+
+
+async def test_forgetting_by_document_by_question_and_everything(world: CacheWorld) -> None:
+    owner = principal(TENANT)
+    await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.", sources=(SourceRef("a", 0, "", 0.0),))
+    await world.keep(TENANT, "Comment payer ma facture ?", "Par Wave.", sources=(SourceRef("b", 0, "", 0.0),))
+    await world.keep(TENANT, "Comment joindre un conseiller ?", "Au comptoir.")
+    assert await world.keeping.forget_document(owner, "a") == 1
+    assert (await world.look_up(TENANT, "Livrez-vous à Bouaké ?")).hit is None
+    assert await world.keeping.forget_question(owner, "comment payer ma facture") == 1
+    assert (await world.look_up(TENANT, "Comment payer ma facture ?")).hit is None
+    assert (await world.look_up(TENANT, "Comment joindre un conseiller ?")).hit is not None
+    assert await world.keeping.forget_all(owner, reason="test") == 1
+    assert (await world.look_up(TENANT, "Comment joindre un conseiller ?")).hit is None
+    with pytest.raises(InvalidRequest):
+        await world.keeping.forget(owner, document_id="", question="", everything=False)

@@ -1,6 +1,7 @@
-"""The guard on labelled pairs: false hits and recall by class, with the shipped embedder. `python -m benchmarks.cache_guard FILE…`.
+"""The guard on labelled pairs: false hits and recall by class, with the shipped embedder.
 
-Each file has the columns kind (same, different), class, a, b; the language is the end of its name (`pairs_fr.tsv`).
+`python -m benchmarks.cache_guard FILE…`; each file has the columns kind (same, different), class, a, b; the language
+is the end of its name (`pairs_fr.tsv`).
 """
 
 import argparse
@@ -97,7 +98,7 @@ async def main() -> None:
     options = parser.parse_args()
     embedder = LocalEmbedder()
     await embedder.warm_up()
-    places = Places({name: () for name in options.place}) if options.place else None
+    places = Places(dict.fromkeys(options.place, ())) if options.place else None
     outcomes: list[Outcome] = []
     for path in options.files:
         for threshold in (options.threshold, 0.80, 0.70, 0.0):

@@ -89,7 +89,7 @@ async def start_embedded_redis(state_dir: Path, *, port: int | None = None) -> E
     STATE_NOT_WRITABLE, PORT_TAKEN.
     """
     binary = server_binary()
-    state_dir = state_dir.absolute()
+    state_dir = Path(os.path.abspath(state_dir))  # noqa: ASYNC240  # asks the kernel for nothing slow
     lock = _open_lock(state_dir)
     process: asyncio.subprocess.Process | None = None
     try:
@@ -194,8 +194,10 @@ async def _until_it_answers(process: asyncio.subprocess.Process, address: _Addre
 
 async def _answering_pid(address: _Address) -> int | None:
     try:
-        connect = asyncio.open_unix_connection if isinstance(address, str) else asyncio.open_connection
-        reader, writer = await (connect(address) if isinstance(address, str) else connect(*address))
+        if isinstance(address, str):
+            reader, writer = await asyncio.open_unix_connection(address)
+        else:
+            reader, writer = await asyncio.open_connection(*address)
     except OSError:
         return None
     try:

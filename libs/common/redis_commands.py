@@ -85,7 +85,7 @@ class Keyspace:
     async def set(
         self, key: str, value: bytes, ttl_seconds: float | None = None, *, only_if_absent: bool = False
     ) -> bool:
-        """Stores `value`, forever unless `ttl_seconds` is given; returns False when it was there and had to be absent."""
+        """Stores `value`, forever without `ttl_seconds`; returns False when the key was there and had to be absent."""
         command = _set_command(self.own(key), value, ttl_seconds)
         return await self._run((*command, "NX") if only_if_absent else command) is not None
 

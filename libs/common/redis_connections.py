@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 from redis.asyncio.connection import Connection, parse_url  # pyright: ignore[reportUnknownVariableType]  # untyped
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from libs.common.errors import InvalidRequest, Unavailable
 
@@ -93,6 +93,8 @@ class RedisConnections:
         try:
             async with asyncio.timeout(self._timeout_seconds + extra_seconds) as limit, self._slots:
                 return await self._exchange(commands, limit, extra_seconds)
+        except AuthenticationError as error:
+            raise Unavailable("STORE_UNAVAILABLE", "Redis refuses the user or password of its URL.") from error
         except (TimeoutError, OSError, RedisError) as error:
             raise Unavailable("STORE_UNAVAILABLE", f"Redis does not answer ({type(error).__name__}).") from error
 

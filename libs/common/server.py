@@ -131,6 +131,7 @@ async def running_server(
         authenticator=authenticator
         or open_authenticator(credentials_file=settings.credentials_file, allow_dev=is_local),
         load=Load(settings.max_concurrent_calls),
+        local_only=is_local,
         tracer=tracer,
         default_deadline=default_deadline_seconds,
         max_deadline=max_deadline_seconds,

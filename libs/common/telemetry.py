@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
-from opentelemetry.trace import NoOpTracer, Tracer, get_current_span
+from opentelemetry.trace import NoOpTracer, Tracer
 
-from libs.common.span_export import open_tracer
 from libs.common.settings import ServiceSettings
-from libs.common.spans import RecordingTracer
+from libs.common.span_export import open_tracer
+from libs.common.spans import CURRENT, RecordingTracer
 from libs.common.stages import Stages, no_stages
 
 
@@ -49,8 +49,8 @@ def start_telemetry(service: str, settings: ServiceSettings) -> Telemetry:
 
 def current_trace_id() -> str:
     """Returns the W3C trace id of the call being served as 32 hex characters, or "" when tracing is off."""
-    trace_id = get_current_span().get_span_context().trace_id
-    return f"{trace_id:032x}" if trace_id else ""
+    span = CURRENT.get()
+    return f"{span.trace_id:032x}" if span is not None else ""
 
 
 def recording(tracer: Tracer | None) -> RecordingTracer | None:

@@ -16,8 +16,10 @@ class CacheAdminServicer(cache_pb2_grpc.CacheAdminServiceServicer):
         self._keeping = keeping
         self._statistics = statistics
 
-    async def GetTenantStats(
-        self, request: cache_pb2.GetTenantStatsRequest, context: object
+    async def GetTenantStats(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.GetTenantStatsRequest,
+        context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.GetTenantStatsResponse:
         counts = await self._statistics.of_tenant(current().principal)
         return cache_pb2.GetTenantStatsResponse(
@@ -29,8 +31,10 @@ class CacheAdminServicer(cache_pb2_grpc.CacheAdminServiceServicer):
             miss_reasons=counts.miss_reasons,
         )
 
-    async def GetGlobalStats(
-        self, request: cache_pb2.GetGlobalStatsRequest, context: object
+    async def GetGlobalStats(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.GetGlobalStatsRequest,  # noqa: ARG002  # it has no fields
+        context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.GetGlobalStatsResponse:
         counts = await self._statistics.of_all(current().principal)
         return cache_pb2.GetGlobalStatsResponse(
@@ -40,8 +44,10 @@ class CacheAdminServicer(cache_pb2_grpc.CacheAdminServiceServicer):
             seal_failures=counts.seal_failures,
         )
 
-    async def ExplainLookup(
-        self, request: cache_pb2.ExplainLookupRequest, context: object
+    async def ExplainLookup(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.ExplainLookupRequest,
+        context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.ExplainLookupResponse:
         found = await self._answers.explain(current().principal, question_of(request.lookup))
         return cache_pb2.ExplainLookupResponse(
@@ -55,6 +61,10 @@ class CacheAdminServicer(cache_pb2_grpc.CacheAdminServiceServicer):
             threshold=found.threshold,
         )
 
-    async def FlushTenant(self, request: cache_pb2.FlushTenantRequest, context: object) -> cache_pb2.FlushTenantResponse:
+    async def FlushTenant(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.FlushTenantRequest,
+        context: object,  # noqa: ARG002  # the stub's signature
+    ) -> cache_pb2.FlushTenantResponse:
         removed = await self._keeping.forget_all(current().principal, reason=request.reason)
         return cache_pb2.FlushTenantResponse(removed_count=removed)

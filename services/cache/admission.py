@@ -12,7 +12,11 @@ MAX_ENTRY_BYTES = 8192
 # An answer about today must not be given tomorrow.
 MOMENT_TTL_SECONDS = 3600.0
 _PERSONAL_IN_QUESTION = frozenset(("phone", "email", "reference"))
-_SELF_INTRODUCTION = re.compile(r"(?i)\b(je m['’ ]?appelle|mon nom est|c['’]est (?:monsieur|madame)|my name is|i am called)\b")
+# As long as a phone number, an account or a card; known without the tenant's country.
+_LONG_NUMBER = re.compile(r"\d(?:[ .\u00a0\u202f-]?\d){7,}")
+_SELF_INTRODUCTION = re.compile(
+    r"(?i)\b(je m['’ ]?appelle|mon nom est|c['’]est (?:monsieur|madame)|my name is|i am called)\b"
+)
 
 
 def is_elliptical(reading: Reading) -> bool:
@@ -31,15 +35,15 @@ def is_elliptical(reading: Reading) -> bool:
 def refusal_to_keep(question: str, answer: str, *, reading: Reading, answer_facts: tuple[Fact, ...]) -> str:
     """Returns why an answer must not be kept, or '' when it may.
 
-    A phone number in the answer is the tenant's own; a phone number, an address or an order in the question, or an order
-    in the answer, belongs to one customer.
+    A phone number in the answer is the tenant's own; a phone number, an address or an order in the question, or an
+    order in the answer, belongs to one customer.
     """
     if len(question.encode()) + len(answer.encode()) > MAX_ENTRY_BYTES:
         return TOO_LARGE
     if not answer.strip() or is_elliptical(reading):
         return CONTEXT_BOUND
     kinds = {kind for kind, _, _ in reading.other_facts} | {number[0] for number in reading.numbers}
-    if kinds & _PERSONAL_IN_QUESTION or _SELF_INTRODUCTION.search(question):
+    if kinds & _PERSONAL_IN_QUESTION or _LONG_NUMBER.search(question) or _SELF_INTRODUCTION.search(question):
         return PERSONAL
     if any(fact.kind == "reference" for fact in answer_facts):
         return PERSONAL

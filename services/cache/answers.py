@@ -42,9 +42,8 @@ _REST_SECONDS = 1.0
 _FLOAT_SLACK = 1e-6
 
 
-
 class Answers:
-    """Looks answers up. Every fault of the store is a miss within `store_budget_seconds`; the embedder has its own time."""
+    """Looks answers up. Every fault of the store is a miss within `store_budget_seconds`; the embedder has its own."""
 
     def __init__(
         self,
@@ -169,10 +168,10 @@ class Answers:
         return Lookup(hit, reason, kept_vector, tuple(judged), threshold)
 
     async def up_to_date(self, owner: Principal, version: int) -> TenantIndex:
-        """Returns the tenant's index at `version` or newer; callers of one tenant share a load. May raise Unavailable."""
+        """Returns the tenant's index at `version` or newer; callers of one tenant share a load. Raises Unavailable."""
         tenant = owner.require_tenant()
         index = self._indexes.of(tenant)
-        if index.version == version or version == 0:
+        if version in (index.version, 0):
             return index
         async with index.loading:
             if index.version is not None and index.version == version:

@@ -36,6 +36,7 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
         store = RedisAnswers(kept, capacity=capacity) if kept else MemoryAnswers(capacity=capacity)
         directory = await stack.enter_async_context(TenantDirectory(open_tenant_store(settings, bundles)))
         embedder = open_embedder(settings)
+        stack.push_async_callback(embedder.aclose)
         # Before the server takes calls, so that no lookup waits for the model to load.
         await embedder.warm_up()
         policies = BundlePolicies(directory)

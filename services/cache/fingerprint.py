@@ -10,7 +10,9 @@ _PUNCTUATION = re.compile(
     r"|[^\w\s+#&@%*/<>=°$€£\U0001f000-\U0001faff☀-➿]|_"
 )
 _DIGEST_BYTES = 16
-_GREETINGS = frozenset("bonjour bonsoir salut coucou hello hi hey svp stp please merci thanks".split())
+_GREETINGS = frozenset(
+    ["bonjour", "bonsoir", "salut", "coucou", "hello", "hi", "hey", "svp", "stp", "please", "merci", "thanks"]
+)
 _POLITE_ENDINGS = (" s il vous plait", " s il te plait")
 
 
@@ -41,7 +43,7 @@ def normalise(text: str) -> str:
 
 
 def fingerprint(*, tenant: str, agent: str, language: str, normalised: str) -> str:
-    """Returns 32 hex digits; questions that differ only in what `normalise` drops share them within one agent and language.
+    """Returns 32 hex digits, the same for questions of one agent and language that `normalise` makes equal.
 
     The knowledge epoch is not part of it: it is compared on the entry, so that a stale entry can be told from none.
     """

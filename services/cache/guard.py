@@ -1,4 +1,4 @@
-"""The guard: whether the answer to one question may serve another. Similarity never decides alone. Pure, fails closed."""
+"""The guard: whether the answer to one question may serve another. Pure, and fails closed."""
 
 import functools
 from collections import Counter
@@ -26,7 +26,7 @@ def refuse(asked: Reading, stored: Reading, *, language: str) -> Refusal | None:
     """Returns why the answer to `stored` may not serve `asked`, or None when every rule passes.
 
     Both must be readings in `language`. Two questions pass when they hold the same facts, the same polarity, the same
-    question class, the same roles and the same content words; a question in which the rules find no content never passes.
+    question class, the same roles and the same content words; one in which the rules find no content never passes.
     """
     return (
         _numbers(asked, stored, language)

@@ -161,9 +161,7 @@ def read_question(text: str, *, language: str, country: str = "", places: Places
         if not is_content(unit) or at in negators:
             if unit.word in lexicon.TOWARDS:
                 is_towards = True
-            elif unit.word not in lexicon.ARTICLES:
-                is_towards = False
-            elif unit.word in ("de", "d", "du"):
+            elif unit.word not in lexicon.ARTICLES or unit.word in ("de", "d", "du"):
                 is_towards = False
             continue
         found = concept(unit.word, language)

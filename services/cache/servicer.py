@@ -16,20 +16,26 @@ class CacheServicer(cache_pb2_grpc.CacheServiceServicer):
         self._keeping = keeping
         self._embedder_id = embedder_id
 
-    async def LookupAnswer(
-        self, request: cache_pb2.LookupAnswerRequest, context: object
+    async def LookupAnswer(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.LookupAnswerRequest,
+        context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.LookupAnswerResponse:
         found = await self._answers.look_up(current().principal, question_of(request))
         return _lookup_response(found, self._embedder_id)
 
-    async def StoreAnswer(
-        self, request: cache_pb2.StoreAnswerRequest, context: object
+    async def StoreAnswer(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.StoreAnswerRequest,
+        context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.StoreAnswerResponse:
         kept = await self._keeping.keep(current().principal, _offer_of(request))
         return cache_pb2.StoreAnswerResponse(entry_id=kept.entry_id, refused_reason=kept.refused_reason)
 
-    async def InvalidateAnswers(
-        self, request: cache_pb2.InvalidateAnswersRequest, context: object
+    async def InvalidateAnswers(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.InvalidateAnswersRequest,
+        context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.InvalidateAnswersResponse:
         owner = current().principal
         removed = await self._keeping.forget(

@@ -34,7 +34,7 @@ class Changes:
 
 
 class AnswerStore(Protocol):
-    """Answers of every tenant, each reached through its own principal. All methods raise Unavailable (STORE_UNAVAILABLE).
+    """Answers of every tenant, each reached through its own principal. All methods raise Unavailable.
 
     Versions grow with every change of a tenant's rows; 0 means that nothing was ever kept. Expired entries may still be
     returned: readers compare `expires_at`.

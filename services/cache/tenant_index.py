@@ -1,9 +1,10 @@
-"""Vectors of the tenants that this replica serves: one exact matrix per tenant and scope, least recently used out first."""
+"""Vectors of the tenants that this replica serves: one exact matrix per tenant and scope, bounded in bytes."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
@@ -102,7 +103,8 @@ class TenantIndex:
             held = len(matrix.entry_ids)
             scores = matrix.values[:held] @ vector
             best = np.argpartition(scores, -count)[-count:] if held > count else np.arange(held)
-            found = [(matrix.entry_ids[i], float(scores[i])) for i in best[np.argsort(-scores[best])]]
+            ranked = cast("list[int]", best[np.argsort(-scores[best])].tolist())
+            found = [(matrix.entry_ids[at], float(scores[at])) for at in ranked]
             outdated = [entry_id for entry_id, _ in found if not self._is_current(entry_id, epoch, now)]
             if not outdated:
                 return found

@@ -4,8 +4,9 @@ import functools
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Protocol, cast
 
-import snowballstemmer  # pyright: ignore[reportMissingTypeStubs]  # the package has no stubs
+import snowballstemmer
 
 from services.cache import lexicon
 
@@ -51,21 +52,27 @@ def cut_units(text: str) -> list[Unit]:
     return merged
 
 
+class _Stemmer(Protocol):
+    def stemWord(self, word: str) -> str: ...  # noqa: N802  # the package's name
+
+
 @functools.lru_cache(maxsize=4)
-def _stemmer(language: str) -> snowballstemmer.stemmer:
-    return snowballstemmer.stemmer({"en": "english"}.get(language, "french"))
+def _stemmer(language: str) -> _Stemmer:
+    # The package has no types.
+    return cast("_Stemmer", snowballstemmer.stemmer({"en": "english"}.get(language, "french")))
 
 
 @functools.lru_cache(maxsize=20_000)
 def _stem(word: str, language: str) -> str:
     if word in lexicon.KEPT_WHOLE:
         return word
-    return str(_stemmer(language).stemWord(word))  # pyright: ignore[reportUnknownMemberType]  # no stubs
+    return _stemmer(language).stemWord(word)
 
 
 @functools.lru_cache(maxsize=4)
 def _concepts(language: str) -> dict[str, str]:
-    return {_stem(form, language): _stem(group.split()[0], language) for group in lexicon.SAME_MEANING for form in group.split()}
+    groups = [group.split() for group in lexicon.SAME_MEANING]
+    return {_stem(form, language): _stem(forms[0], language) for forms in groups for form in forms}
 
 
 def concept(word: str, language: str) -> str:

@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from types import MappingProxyType
-
-_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Variant(Enum):
@@ -77,7 +74,7 @@ class FlowState:
     flow_id: str = ""
     phase: str = "idle"
     slots: Mapping[str, SlotValue] = field(default_factory=dict[str, SlotValue])
-    asks: Mapping[str, int] = _NOTHING
+    asks: Mapping[str, int] = field(default_factory=dict[str, int])
     awaiting_slot: str = ""
     event_count: int = 0
     proof_digests: tuple[str, ...] = ()

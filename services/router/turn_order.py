@@ -14,7 +14,7 @@ class TurnOrder:
         self._queues: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     async def enter(self, key: Hashable, *, timeout_seconds: float) -> None:
-        """Waits until no other turn holds `key`, and holds it. Raises Conflict (CONVERSATION_BUSY) after the timeout."""
+        """Waits until no other turn holds `key`, and holds it. Raises Conflict (CONVERSATION_BUSY) if late."""
         queue = self._queues.get(key)
         if queue is None:
             self._queues[key] = deque()

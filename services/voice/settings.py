@@ -28,7 +28,9 @@ class VoiceSettings(ServiceSettings):
     )
     voice_cooldown_seconds: float = Field(15.0, ge=0, le=600, description="How long a voice that failed is tried last.")
     local_voices: str = Field(
-        "pico,espeak", description="Local voices in order of preference, comma-separated: `pico`, `espeak`; or `none`."
+        "pico,espeak",
+        pattern=r"^(none|(pico|espeak)(, ?(pico|espeak))?)$",
+        description="Local voices in order of preference, comma-separated: `pico`, `espeak`; or `none`.",
     )
     local_voice_threads: int = Field(2, ge=1, le=32, description="Texts that the local voice synthesises at once.")
     phrase_memory_mb: int = Field(64, ge=1, le=4096, description="Memory for phrases that are kept as audio.")

@@ -154,7 +154,8 @@ class Voices:
             elif state.can_speak:
                 lines.append(VoiceDependency(name, "up"))
             elif provider.is_paid or speaking[0] is not self._first_local():
-                lines.append(VoiceDependency(name, "embedded" if provider.is_paid else "degraded", state.detail))
+                detail = f"{state.detail} Until then {speaking[0].name} speaks."
+                lines.append(VoiceDependency(name, "embedded" if provider.is_paid else "degraded", detail))
         return tuple(lines)
 
     async def aclose(self) -> None:

@@ -38,7 +38,11 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
             return shelf.epoch
 
         yield Bench(
-            CacheWorld(memory, memory, clock=clock), CacheWorld(memory, memory, clock=clock), clock, memory, advance_memory
+            CacheWorld(memory, memory, clock=clock),
+            CacheWorld(memory, memory, clock=clock),
+            clock,
+            memory,
+            advance_memory,
         )
         return
     redis = RedisStore.connect(request.getfixturevalue("redis_url"), db=5, timeout_seconds=1.0)
@@ -47,7 +51,9 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     async def advance_redis(tenant: str) -> int:
         return await advance_epoch(redis.for_tenant(principal(tenant)))
 
-    yield Bench(CacheWorld(store, store, clock=clock), CacheWorld(store, store, clock=clock), clock, store, advance_redis)
+    yield Bench(
+        CacheWorld(store, store, clock=clock), CacheWorld(store, store, clock=clock), clock, store, advance_redis
+    )
     await redis.aclose()
 
 
@@ -110,7 +116,10 @@ async def test_forgetting_reaches_every_replica_and_no_other_tenant(bench: Bench
 
 async def test_the_oldest_entry_goes_when_a_tenant_has_too_many_and_others_keep_theirs(bench: Bench) -> None:
     await bench.one.keep("tenant-b", "Livrez-vous à Bouaké ?", "Oui.")
-    questions = [f"Quel est le prix du forfait {name} ?" for name in "alpha bravo charlie delta echo foxtrot golf".split()]
+    questions = [
+        f"Quel est le prix du forfait {name} ?"
+        for name in ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf"]
+    ]
     for question in questions:
         await bench.one.keep("tenant-a", question, "Voici.")
     assert await bench.store.size(principal("tenant-a"), now=bench.clock()) == CAPACITY

@@ -29,10 +29,15 @@ def client(
 async def failure(speech: ElevenLabsSpeech) -> tuple[str, int]:
     """Returns the reason and how many pieces came before it."""
     pieces = 0
-    with pytest.raises(Unavailable) as failed:
+
+    async def listen() -> None:
+        nonlocal pieces
         async with aclosing(speech.stream("Bonjour.", locale="fr-CI", voice="rachel", sample_rate_hz=8_000)) as stream:
             async for _ in stream:
                 pieces += 1
+
+    with pytest.raises(Unavailable) as failed:
+        await listen()
     await speech.aclose()
     return failed.value.reason, pieces
 

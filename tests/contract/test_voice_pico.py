@@ -1,4 +1,4 @@
-"""What the local voice promises beyond every voice, where it is installed: no leak, quick first audio, engines of its own.
+"""What the local voice promises beyond every voice, where it is installed: no leak, quick first audio.
 
 Where its package could not be compiled, the same cases run on the last-resort voice.
 """

@@ -19,9 +19,9 @@ class Scripted:
     """What the server does with one request, instead of answering it well.
 
     `status` other than 200 answers an error with `headers` (such as Retry-After). `delay_seconds` passes before the
-    first byte; `gate` holds the answer until it is set. `body` replaces the whole answer. For streams: `hold_after` stops
-    after that many chunks until the client leaves; `cut_after` closes the connection there; `no_finish` ends cleanly
-    without a finish_reason; `endless` repeats the last chunk until the client leaves.
+    first byte; `gate` holds the answer until it is set. `body` replaces the whole answer (bytes are sent as they are).
+    For streams: `hold_after` stops after that many words until the client leaves; `cut_after` breaks the connection
+    there; `no_finish` ends cleanly without a finish_reason; `endless` repeats the last word until the client leaves.
     """
 
     status: int = 200
@@ -79,6 +79,8 @@ class OpenAIDouble:
         self.invoice: list[Billed] = []
         # Set whenever a client goes away before the end of its answer.
         self.client_left = asyncio.Event()
+        # Set whenever a request has arrived and taken its step of the script.
+        self.arrived = asyncio.Event()
         self._script: list[Scripted] = []
         self._runner: web.AppRunner | None = None
 
@@ -117,6 +119,7 @@ class OpenAIDouble:
         if self.api_key is not None and request.headers.get("Authorization") != f"Bearer {self.api_key}":
             return body, Scripted(), _error(401, "Incorrect API key provided")
         step = self._script.pop(0) if self._script else Scripted()
+        self.arrived.set()
         try:
             if step.delay_seconds:
                 await asyncio.sleep(step.delay_seconds)
@@ -128,6 +131,8 @@ class OpenAIDouble:
         if step.status != 200:
             self._bill(request, body, "", "", status=step.status)
             return body, step, _error(step.status, f"scripted {step.status}", step.headers)
+        if isinstance(step.body, bytes):
+            return body, step, web.Response(body=step.body, content_type="application/json")
         return body, step, web.json_response(step.body) if step.body is not None else None
 
     def _bill(

@@ -14,7 +14,7 @@ MS_PER_CHARACTER = 66
 
 
 class ScriptedVoice:
-    """Speaks a 440 Hz tone in pieces of 50 ms. `fail_after_pieces` are consumed call by call; None speaks to the end."""
+    """Speaks a 440 Hz tone in pieces of 50 ms. Each call consumes one of `fail_after_pieces`; None: to the end."""
 
     def __init__(
         self,

@@ -12,14 +12,22 @@ def read(text: str, language: str = "fr") -> Reading:
 
 
 def refusal(question: str, answer: str) -> str:
-    return refusal_to_keep(
-        question, answer, reading=read(question), answer_facts=extract_facts(answer, country="CI")
-    )
+    return refusal_to_keep(question, answer, reading=read(question), answer_facts=extract_facts(answer, country="CI"))
 
 
 @pytest.mark.parametrize(
     "text",
-    ["oui", "non merci", "le même", "et pour 12 ?", "Et la livraison ?", "c'est combien ?", "pourquoi ?", "à Cocody", "ok"],
+    [
+        "oui",
+        "non merci",
+        "le même",
+        "et pour 12 ?",
+        "Et la livraison ?",
+        "c'est combien ?",
+        "pourquoi ?",
+        "à Cocody",
+        "ok",
+    ],
 )
 def test_what_leans_on_the_last_message_is_elliptical(text: str) -> None:
     assert is_elliptical(read(text))
@@ -30,6 +38,12 @@ def test_what_leans_on_the_last_message_is_elliptical(text: str) -> None:
 )
 def test_short_whole_questions_are_not(text: str) -> None:
     assert not is_elliptical(read(text))
+
+
+def test_a_long_number_is_personal_even_where_the_country_is_not_known() -> None:
+    question = "Mon numéro est le 07 08 09 10 11, livrez-vous à Bouaké ?"
+    reading = read_question(question, language="fr")
+    assert refusal_to_keep(question, "Oui.", reading=reading, answer_facts=()) == PERSONAL
 
 
 @pytest.mark.parametrize(

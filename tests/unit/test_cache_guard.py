@@ -18,7 +18,11 @@ ANOTHER_ANSWER_IS_DUE = [
     ("fr", "Avez-vous une chambre avec vue sur mer ?", "Avez-vous une chambre sans vue sur mer ?"),
     ("fr", "Quel est le prix de la nuit en juillet ?", "Quel est le prix de la nuit en août ?"),
     ("fr", "Je veux changer des euros en dollars", "Je veux changer des dollars en euros"),
-    ("fr", "Comment passer du forfait Bronze au forfait Argent ?", "Comment passer du forfait Argent au forfait Bronze ?"),
+    (
+        "fr",
+        "Comment passer du forfait Bronze au forfait Argent ?",
+        "Comment passer du forfait Argent au forfait Bronze ?",
+    ),
     ("fr", "Faut-il une ordonnance pour l'amoxicilline ?", "Faut-il une ordonnance pour le doliprane ?"),
     ("fr", "Livrez-vous avant 18h ?", "Livrez-vous après 18h ?"),
     ("fr", "Transférer de Orange vers MTN", "Transférer de MTN vers Orange"),
@@ -28,7 +32,11 @@ ANOTHER_ANSWER_IS_DUE = [
     ("fr", "Puis-je venir avec un chien ?", "Puis-je venir avec un chat ?"),
     ("fr", "Quand la boutique ouvre ?", "Où la boutique ouvre ?"),
     ("fr", "Comment fonctionne la box ?", "La box fonctionne"),
-    ("fr", "Je suis allergique aux arachides, ce plat en contient ?", "Je ne suis pas allergique aux arachides, ce plat en contient ?"),
+    (
+        "fr",
+        "Je suis allergique aux arachides, ce plat en contient ?",
+        "Je ne suis pas allergique aux arachides, ce plat en contient ?",
+    ),
     ("fr", "Est-ce remboursé par la mutuelle ?", "Est-ce remboursé par la sécurité sociale ?"),
     ("fr", "Dois-je prendre ce médicament à jeun ?", "Dois-je prendre ce médicament au repas ?"),
     ("en", "How do I unlock my phone?", "How do I lock my phone?"),
@@ -53,7 +61,11 @@ ANOTHER_ANSWER_IS_DUE = [
     ("fr", "Vous avez reçu mon paiement ?", "J'ai reçu votre paiement"),
     ("fr", "Acceptez-vous les chiens ?", "Acceptez-vous uniquement les chiens ?"),
     ("fr", "Quel est le prix minimum ?", "Quel est le prix maximum ?"),
-    ("fr", "Vendez-vous des pommes rouges et des poires vertes ?", "Vendez-vous des pommes vertes et des poires rouges ?"),
+    (
+        "fr",
+        "Vendez-vous des pommes rouges et des poires vertes ?",
+        "Vendez-vous des pommes vertes et des poires rouges ?",
+    ),
 ]
 
 ONE_ANSWER_SERVES_BOTH = [

@@ -66,8 +66,9 @@ def _answer(*rows: list[float]) -> dict[str, object]:
         _answer(),
         {"error": "ok"},
         "a page of somebody else",
+        b"{half a",
     ],
-    ids=["other_length", "zero", "too_many", "none", "other_object", "text"],
+    ids=["other_length", "zero", "too_many", "none", "other_object", "text", "no_json"],
 )
 async def test_an_answer_that_makes_no_sense_is_unavailable(openai_double: OpenAIDouble, body: object) -> None:
     openai_double.script(Scripted(body=body))
@@ -92,10 +93,10 @@ async def test_a_cancelled_call_does_not_harm_the_next(openai_double: OpenAIDoub
     embedder = _embedder(openai_double)
     for _ in range(3):
         openai_double.script(Scripted(gate=asyncio.Event()))
+        openai_double.arrived.clear()
         openai_double.client_left.clear()
         call = asyncio.create_task(embedder.embed(["a"]))
-        while openai_double._script:
-            await asyncio.sleep(0)
+        await openai_double.arrived.wait()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call

@@ -245,6 +245,14 @@ async def test_an_absent_server_is_named_fast_and_its_password_is_not(unused_tcp
     await store.aclose()
 
 
+async def test_a_refused_password_is_named_without_it(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url.replace("unix://", "unix://:hunter2@"), timeout_seconds=2.0)
+    with pytest.raises(Unavailable, match="password") as failed:
+        await store.platform.get("a")
+    assert "hunter2" not in str(failed.value)
+    await store.aclose()
+
+
 async def test_a_server_that_never_answers_costs_one_time_out() -> None:
     hung_up = asyncio.Event()
 

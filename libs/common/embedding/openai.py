@@ -10,10 +10,12 @@ from libs.common.errors import Unavailable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAIError
+    from openai.types import CreateEmbeddingResponse
 
 # The API takes 2,048 inputs of 8,191 tokens and 300,000 tokens a request; a token has one character or more.
 _BATCH_TEXTS = 64
 _MAX_CHARACTERS = 8_000
+_SENSELESS = "The embeddings server answers with something that is not one vector for each text."
 
 
 class OpenAIEmbedder:
@@ -66,24 +68,32 @@ class OpenAIEmbedder:
             )
         except OpenAIError as error:
             raise _unavailable(error) from error
-        if sorted(item.index for item in answer.data) != list(range(len(batch))):
-            raise Unavailable(
-                "EMBEDDER_UNAVAILABLE", "The embeddings server answered for other texts than it was sent."
-            )
-        rows = np.zeros((len(batch), self.dimensions), dtype=np.float32)
-        for item in answer.data:
-            if len(item.embedding) != self.dimensions:
-                raise Unavailable(
-                    "EMBEDDER_UNAVAILABLE",
-                    f"The model {self._model!r} answers {len(item.embedding)} dimensions instead of {self.dimensions}: "
-                    "correct REPARTEE_OPENAI_EMBEDDING_DIMENSIONS.",
-                )
-            rows[item.index] = item.embedding
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        if not np.all(np.isfinite(lengths)) or not np.all(lengths > 0):
-            raise Unavailable("EMBEDDER_UNAVAILABLE", "The embeddings server answered a vector without a direction.")
+        except ValueError as error:  # a body that is no JSON
+            raise Unavailable("EMBEDDER_UNAVAILABLE", _SENSELESS) from error
+        rows = self._rows(answer, len(batch))
         # Servers that only imitate the API may leave the usage out.
         self.tokens += getattr(answer.usage, "total_tokens", 0)
+        return rows
+
+    def _rows(self, answer: "CreateEmbeddingResponse", count: int) -> NDArray[np.float32]:
+        try:
+            vectors = {item.index: item.embedding for item in answer.data}
+            other_lengths = {len(vector) for vector in vectors.values()} - {self.dimensions}
+            if other_lengths:
+                raise Unavailable(
+                    "EMBEDDER_UNAVAILABLE",
+                    f"The model {self._model!r} answers {min(other_lengths)} dimensions, not {self.dimensions}: "
+                    "correct REPARTEE_OPENAI_EMBEDDING_DIMENSIONS.",
+                )
+            if vectors.keys() != set(range(count)):
+                raise Unavailable("EMBEDDER_UNAVAILABLE", _SENSELESS)
+            rows = np.array([vectors[n] for n in range(count)], dtype=np.float32)
+        # The SDK does not check what it received against its own types.
+        except (AttributeError, TypeError, ValueError) as error:
+            raise Unavailable("EMBEDDER_UNAVAILABLE", _SENSELESS) from error
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not np.all(np.isfinite(lengths)) or not np.all(lengths > 0):
+            raise Unavailable("EMBEDDER_UNAVAILABLE", _SENSELESS)
         return rows / lengths
 
     def _open(self) -> "AsyncOpenAI":

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from libs.common.credentials import Authenticator, credential_missing
 from libs.common.errors import Denied, Exhausted, FieldViolation, InvalidRequest
-from libs.common.request_context import Budget, Principal, RequestContext, parse_tenant_id
+from libs.common.request_context import Principal, RequestContext, parse_tenant_id
 
 AUTHORIZATION = "authorization"
 REQUEST_ID = "x-request-id"
@@ -63,7 +63,9 @@ def is_loopback(peer: str) -> bool:
     return peer.startswith(("ipv4:127.", "unix:", "ipv6:[::1]", "ipv6:%5B::1%5D"))
 
 
-def verify(authenticator: Authenticator, values: Sequence[str | bytes], peer: str) -> tuple[Principal, str]:
+def verify(
+    authenticator: Authenticator, values: Sequence[str | bytes], peer_is_loopback: bool
+) -> tuple[Principal, str]:
     """Returns the caller and the one `authorization` value among `values`; raises Unauthenticated.
 
     Two values are refused even when equal: whoever reads the other one would see another caller.
@@ -71,13 +73,15 @@ def verify(authenticator: Authenticator, values: Sequence[str | bytes], peer: st
     if len(values) != 1 or not isinstance(values[0], str):
         raise credential_missing()
     authorization = values[0]
-    return authenticator.authenticate(authorization, peer_is_loopback=is_loopback(peer)), authorization
+    return authenticator.authenticate(authorization, peer_is_loopback=peer_is_loopback), authorization
 
 
-def request_id_of(given: str | bytes | None) -> str:
-    """Returns the caller's request id when it is well formed, else a new one."""
+def request_id_of(given: str | bytes | None, trace_id: int = 0) -> str:
+    """Returns the caller's request id when it is well formed, else the trace's id, else a new one."""
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
+    if trace_id:
+        return f"{trace_id:032x}"
     return f"{random.getrandbits(128):032x}"  # an id to find a call by, not a secret
 
 
@@ -125,11 +129,6 @@ def rescoped(context: RequestContext, principal: Principal) -> RequestContext:
     if principal is context.principal:
         return context
     return RequestContext(principal, context.request_id, context.budget, context.authorization)
-
-
-def new_context(principal: Principal, request_id: str, seconds: float, authorization: str) -> RequestContext:
-    """Returns the context of a call that may take `seconds`."""
-    return RequestContext(principal, request_id, Budget.of(seconds), authorization)
 
 
 def _own_tenant(message: Any) -> tuple[str, str]:

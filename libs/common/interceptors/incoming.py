@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from opentelemetry.trace import Tracer
 from libs.common.credentials import Authenticator
 from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest, NotBuilt
 from libs.common.interceptors import admission, guard, tracing, validation
-from libs.common.request_context import RequestContext, use_context
+from libs.common.request_context import Budget, RequestContext, use_context
 from libs.common.status import code_of
 from libs.common.telemetry import Names
 
@@ -29,6 +29,8 @@ class Rules:
 
     authenticator: Authenticator
     load: admission.Load
+    # Listens on loopback only, so that every peer is on this machine.
+    local_only: bool
     tracer: Tracer | None
     default_deadline: float
     max_deadline: float
@@ -60,17 +62,42 @@ class Incoming:
 
     async def serve(self, payload: Any, context: _Context) -> Any:
         """Serves one call. `payload` is the request's bytes, or a stream of them."""
-        authorizations, request_id, traceparent = _read_metadata(context.invocation_metadata())
-        span = self._spans.start_served(traceparent, request_id) if self._spans is not None else None
+        authorizations: list[str | bytes] = []
+        request_id: str | bytes | None = None
+        traceparent: str | bytes | None = None
+        for key, value in context.invocation_metadata() or ():
+            if key == admission.AUTHORIZATION:
+                authorizations.append(value)
+            elif key == tracing.TRACEPARENT:
+                traceparent = value
+            elif key == admission.REQUEST_ID:
+                request_id = value
+        if self._spans is None:
+            span, request_id = None, admission.request_id_of(request_id)
+        else:
+            span = self._spans.start_served(traceparent)
+            request_id = admission.request_id_of(request_id, span.trace_id)
+            span.attributes[Names.REQUEST_ID] = request_id
         code, reason = grpc.StatusCode.OK, ""
-        self._load.in_flight += 1
+        load, rules = self._load, self._rules
+        load.in_flight += 1
         try:
-            call, limit = self._admit(context, authorizations, request_id)
+            if load.in_flight > load.limit:
+                raise load.overloaded()
+            principal, authorization = admission.verify(
+                rules.authenticator, authorizations, rules.local_only or admission.is_loopback(context.peer())
+            )
             if span is not None:
-                span.attributes[Names.TENANT] = call.principal.tenant or ""
-            if limit is None:
-                return await self._serve(payload, context, call)
-            return await self._serve_within(limit, payload, context, call)
+                span.attributes[Names.TENANT] = principal.tenant or ""
+            if self._operator_only:
+                admission.require_operator(principal)
+            left = context.time_remaining()
+            seconds = admission.deadline_of(left, default_seconds=self._default_seconds, max_seconds=self._max_seconds)
+            call = RequestContext(principal, request_id, Budget.of(seconds), authorization)
+            if left != seconds:
+                # gRPC ends a call at the caller's own deadline, but knows of no other.
+                return await self._serve_within(seconds, payload, context, call)
+            return await self._serve(payload, context, call)
         except grpc.aio.AbortError:
             code = grpc.StatusCode.UNKNOWN
             raise
@@ -82,24 +109,9 @@ class Incoming:
             code, reason = code_of(error), error.reason
             return await guard.abort(context, error, request_id=request_id)
         finally:
-            self._load.in_flight -= 1
+            load.in_flight -= 1
             if span is not None:
                 tracing.finish(span, code, reason)
-
-    def _admit(
-        self, context: _Context, authorizations: Sequence[str | bytes], request_id: str
-    ) -> tuple[RequestContext, float | None]:
-        """Returns the context of a call that may go on, and its limit in seconds where gRPC does not keep it itself."""
-        load, rules = self._load, self._rules
-        if load.in_flight > load.limit:
-            raise load.overloaded()
-        principal, authorization = admission.verify(rules.authenticator, authorizations, context.peer())
-        if self._operator_only:
-            admission.require_operator(principal)
-        remaining = context.time_remaining()
-        seconds = admission.deadline_of(remaining, default_seconds=self._default_seconds, max_seconds=self._max_seconds)
-        call = admission.new_context(principal, request_id, seconds, authorization)
-        return call, None if remaining == seconds else seconds
 
     async def _serve_within(self, seconds: float, payload: Any, context: _Context, call: RequestContext) -> Any:
         try:
@@ -176,23 +188,6 @@ class _Requests:
         if call is not self._call:
             raise Denied("TENANT_MISMATCH", "A stream is for one tenant: the one that its first message names.")
         return message
-
-
-def _read_metadata(
-    metadata: Iterable[tuple[str, str | bytes]] | None,
-) -> tuple[list[str | bytes], str, str | bytes | None]:
-    """Returns every credential, the request id and the caller's span."""
-    authorizations: list[str | bytes] = []
-    request_id: str | bytes | None = None
-    traceparent: str | bytes | None = None
-    for key, value in metadata or ():
-        if key == admission.AUTHORIZATION:
-            authorizations.append(value)
-        elif key == admission.REQUEST_ID:
-            request_id = value
-        elif key == tracing.TRACEPARENT:
-            traceparent = value
-    return authorizations, admission.request_id_of(request_id), traceparent
 
 
 def wrap(rules: Rules, method: MethodDescriptor, handler: Any, *, is_built: bool) -> Any:

@@ -4,6 +4,7 @@ A thin layer over gRPC's channel instead of interceptors, which make two tasks o
 """
 
 import asyncio
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,9 +14,10 @@ from opentelemetry.trace import Tracer
 
 from libs.common.errors import DeadlineExceeded
 from libs.common.interceptors import tracing
-from libs.common.interceptors.admission import AUTHORIZATION, MIN_DEADLINE_SECONDS, REQUEST_ID, request_id_of
-from libs.common.request_context import RequestContext, current_or_none
+from libs.common.interceptors.admission import AUTHORIZATION, MIN_DEADLINE_SECONDS, REQUEST_ID
+from libs.common.request_context import current_or_none
 from libs.common.spans import RecordedSpan
+from libs.common.telemetry import Names
 
 # Kept back from what is left of the caller's deadline, so that this side can still answer after the called one gave up.
 MARGIN_SECONDS = 0.010
@@ -67,6 +69,19 @@ class CallingChannel(grpc.aio.Channel):
         return _Preparer(self._authorization, spans, DEFAULT_TIMEOUT_SECONDS if is_unary else None)
 
 
+class _Pairs(grpc.aio.Metadata):
+    """Metadata of one call. gRPC's own class is a dictionary of lists, built and taken apart again for every call."""
+
+    def __init__(self, pairs: list[tuple[str, str | bytes]]) -> None:
+        self._pairs = pairs
+
+    def __iter__(self) -> Iterator[tuple[str, str | bytes]]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+
 class _Preparer:
     """Makes metadata, timeout and span of each call of one RPC."""
 
@@ -81,23 +96,38 @@ class _Preparer:
 
     def prepare(self, timeout: float | None, given: Any) -> tuple[float | None, Any, RecordedSpan | None]:
         """Returns timeout in seconds, metadata and span; raises DeadlineExceeded when nothing is left."""
-        context = current_or_none()
-        timeout = _timeout(self._default_timeout if timeout is None else timeout, context)
-        request_id = context.request_id if context is not None else request_id_of(None)
-        metadata: list[tuple[str, str | bytes]] = [(REQUEST_ID, request_id)]
+        if timeout is None:
+            timeout = self._default_timeout
         authorization = self._authorization
-        if authorization is None and context is not None:
-            authorization = context.authorization
-        if authorization:
-            metadata.append((AUTHORIZATION, authorization))
+        request_id = None
+        context = current_or_none()
+        if context is not None:
+            left = context.budget.remaining() - MARGIN_SECONDS
+            if timeout is None or left < timeout:
+                timeout = left
+            if timeout < MIN_DEADLINE_SECONDS:
+                raise DeadlineExceeded(
+                    "DEADLINE_EXCEEDED", "Too little of the deadline is left to ask another service."
+                )
+            authorization = authorization or context.authorization
+            request_id = context.request_id
+        pairs: list[tuple[str, str | bytes]] = [(AUTHORIZATION, authorization)] if authorization else []
         span = None
         if self._spans is not None:
-            tenant = context.principal.tenant if context is not None else None
-            span = self._spans.start_sent(request_id, tenant or "")
-            metadata.append((tracing.TRACEPARENT, tracing.format_traceparent(span)))
+            span = self._spans.start_sent()
+            trace_id = f"{span.trace_id:032x}"
+            pairs.append((tracing.TRACEPARENT, f"00-{trace_id}-{span.span_id:016x}-01"))
+            span.attributes[Names.REQUEST_ID] = request_id or trace_id
+            if context is not None:
+                span.attributes[Names.TENANT] = context.principal.tenant or ""
+            if request_id == trace_id:
+                # The next service takes the trace's id for the request's when none is sent.
+                request_id = None
+        if request_id is not None:
+            pairs.append((REQUEST_ID, request_id))
         if given:
-            metadata.extend(given)
-        return timeout, metadata, span
+            pairs.extend(given)
+        return timeout, _Pairs(pairs), span
 
 
 class _UnaryCalls:
@@ -156,16 +186,6 @@ class _StreamCalls:
         if span is not None:
             _finish_with(call, span)
         return call
-
-
-def _timeout(wanted: float | None, context: RequestContext | None) -> float | None:
-    if context is None:
-        return wanted
-    left = context.budget.remaining() - MARGIN_SECONDS
-    timeout = left if wanted is None else min(wanted, left)
-    if timeout < MIN_DEADLINE_SECONDS:
-        raise DeadlineExceeded("DEADLINE_EXCEEDED", "Too little of the deadline is left to ask another service.")
-    return timeout
 
 
 def _finish_with(call: Any, span: RecordedSpan) -> None:

@@ -4,16 +4,16 @@ import re
 from typing import Any
 
 import grpc
-from opentelemetry import context as otel_context
-from opentelemetry.trace import SpanKind, Tracer, get_current_span, set_span_in_context
+from opentelemetry.trace import SpanKind, Tracer
 
-from libs.common.spans import RecordedSpan, RecordingTracer
+from libs.common.spans import CURRENT, RecordedSpan, RecordingTracer, new_trace_id
 from libs.common.telemetry import Names, recording
 
 TRACEPARENT = "traceparent"
 
+_OK = grpc.StatusCode.OK
+
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-_NO_CONTEXT = otel_context.Context()
 
 
 def parse_traceparent(value: str | bytes | None) -> tuple[int, int]:
@@ -22,11 +22,6 @@ def parse_traceparent(value: str | bytes | None) -> tuple[int, int]:
         return 0, 0
     trace_id, span_id = int(match[1], 16), int(match[2], 16)
     return (trace_id, span_id) if trace_id and span_id else (0, 0)
-
-
-def format_traceparent(span: RecordedSpan) -> str:
-    """Returns `span` as a `traceparent` value."""
-    return f"00-{span.trace_id:032x}-{span.span_id:016x}-01"
 
 
 class MethodSpans:
@@ -44,21 +39,26 @@ class MethodSpans:
             Names.RPC_METHOD: method,
         }
 
-    def start_served(self, traceparent: str | bytes | None, request_id: str) -> RecordedSpan:
+    def start_served(self, traceparent: str | bytes | None) -> RecordedSpan:
         """Starts the span of a call being served and makes it the current one.
 
-        Nothing is detached later: the task of a call ends with the call, and its context with it.
+        Nothing is reset later: the task of a call ends with the call, and its context with it.
         """
         trace_id, parent_id = parse_traceparent(traceparent)
-        attributes = {**self._attributes, Names.REQUEST_ID: request_id}
-        span = self._tracer.start_served(self._name, trace_id, parent_id, attributes)
-        otel_context.attach(set_span_in_context(span, _NO_CONTEXT))
+        span = RecordedSpan(
+            self._tracer.sink,
+            self._name,
+            SpanKind.SERVER,
+            trace_id or new_trace_id(),
+            parent_id,
+            self._attributes.copy(),
+        )
+        CURRENT.set(span)
         return span
 
-    def start_sent(self, request_id: str, tenant: str) -> RecordedSpan:
+    def start_sent(self) -> RecordedSpan:
         """Starts the span of a call being made, below the current span."""
-        attributes = {**self._attributes, Names.REQUEST_ID: request_id, Names.TENANT: tenant}
-        return self._tracer.start_below(get_current_span(), self._name, SpanKind.CLIENT, attributes)
+        return self._tracer.start(self._name, SpanKind.CLIENT, self._attributes.copy())
 
 
 def method_spans(tracer: Tracer | None, path: str) -> MethodSpans | None:
@@ -69,11 +69,19 @@ def method_spans(tracer: Tracer | None, path: str) -> MethodSpans | None:
 
 def finish(span: RecordedSpan, code: grpc.StatusCode, reason: str = "") -> None:
     """Ends `span` with how the call ended."""
-    number: Any = code.value[0]
-    span.attributes[Names.RPC_GRPC_STATUS_CODE] = number
-    span.attributes[Names.RPC_STATUS_CODE] = code.name
-    if number:
+    if code is _OK:
+        span.attributes.update(_OK_ATTRIBUTES)
+    else:
         span.is_error = True
+        span.attributes.update(_attributes_of(code))
         if reason:
             span.attributes[Names.REASON] = reason
     span.end()
+
+
+def _attributes_of(code: grpc.StatusCode) -> dict[str, Any]:
+    number, _ = code.value
+    return {Names.RPC_GRPC_STATUS_CODE: number, Names.RPC_STATUS_CODE: code.name}
+
+
+_OK_ATTRIBUTES = _attributes_of(_OK)

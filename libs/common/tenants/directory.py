@@ -181,5 +181,6 @@ class TenantDirectory:
             self._fetches.pop(tenant, None)
 
 
-class _Changes(AsyncIterator[TenantId | None], Protocol):
+class _Changes(Protocol):
+    def __aiter__(self) -> AsyncIterator[TenantId | None]: ...
     async def aclose(self) -> None: ...

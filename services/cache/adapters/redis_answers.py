@@ -181,7 +181,9 @@ class RedisAnswers:
                 pipeline.command("HINCRBY", _Keys(redis).totals, name, count)
             await pipeline.execute()
         platform = self._store.platform
-        await platform.command("SADD", platform.key(_FAMILY, "tenants"), *sorted({o.require_tenant() for o in increments}))
+        await platform.command(
+            "SADD", platform.key(_FAMILY, "tenants"), *sorted({o.require_tenant() for o in increments})
+        )
 
     async def totals(self, owner: Principal) -> dict[str, int]:
         """See CounterStore."""

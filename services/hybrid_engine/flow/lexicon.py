@@ -46,7 +46,7 @@ PAYMENT_WORDS = word_set(
 )
 PARCEL_WORDS = word_set("colis paquet paquets article articles produit produits carton parcel package item box")
 # A place after one of these is not where to deliver.
-NOT_THERE = word_set("pas plus non not instead depuis from jamais")
+NOT_THERE = word_set("pas plus not instead depuis from jamais")
 NOT_THERE_PHRASES = ("au lieu de", "plutot que", "et non", "instead of", "rather than")
 FUNCTION_WORDS = word_set(
     "a au aux avec c ce ces cet cette d dans de des du elle en est et etes eu il ils j je l la le les leur lui m "

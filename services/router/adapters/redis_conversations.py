@@ -32,11 +32,12 @@ _MAX_DELETE_TRIES = 5
 _LOAD = Script("""
 local head = redis.call('HMGET', KEYS[1], 'v', 's')
 if not head[1] then return {} end
-return {head[1], head[2] or '', redis.call('LRANGE', KEYS[2], -tonumber(ARGV[1]), -1), KEYS[3] and redis.call('GET', KEYS[3])}
+local history = redis.call('LRANGE', KEYS[2], -tonumber(ARGV[1]), -1)
+return {head[1], head[2] or '', history, KEYS[3] and redis.call('GET', KEYS[3])}
 """)
 
-# ARGV: version read, state or '' to leave it, retention in seconds, reply or '', its seconds, user's conversation or '',
-# then messages. KEYS: conversation, messages, reply, user. Returns the reply that was first, or the version after, or 0.
+# KEYS: conversation, messages, reply, user. ARGV: version read, state or '' to leave it, retention in seconds, reply or
+# '', its seconds, user's conversation or '', then messages. Returns the reply that was first, the version after, or 0.
 _COMMIT = Script("""
 if ARGV[4] ~= '' then
   local first = redis.call('GET', KEYS[3])
@@ -59,7 +60,7 @@ return version
 
 _DELETE = Script("""
 if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
-redis.call('DEL', unpack(KEYS))
+for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
 return 1
 """)
 
@@ -122,7 +123,7 @@ class RedisConversations:
         if version is None:
             return None
         first, end, next_token = page_bounds(count, size=size, token=token)
-        sealed = await redis.command("LRANGE", messages, first, end - 1) if end > first else []
+        sealed = cast("list[bytes]", await redis.command("LRANGE", messages, first, end - 1)) if end > first else []
         opened = _SealedMessages(sealed, lambda each: redis.unseal(messages, each))
         return Page(opened, next_token, _open_state(redis, head, sealed_state or b""))
 

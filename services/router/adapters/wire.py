@@ -3,8 +3,8 @@
 import math
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from repartee.v1 import common_pb2, router_pb2
 
+from repartee.v1 import common_pb2, router_pb2
 from services.router.turn import (
     NO_STATE,
     NO_USAGE,
@@ -187,9 +187,7 @@ def read_source(source: common_pb2.Source) -> Source:
 
 def write_source(source: Source) -> common_pb2.Source:
     """Returns a passage's reference as a message."""
-    return common_pb2.Source(
-        document_id=source.document_id, chunk=source.chunk, title=source.title, score=source.score
-    )
+    return common_pb2.Source(document_id=source.document_id, chunk=source.chunk, title=source.title, score=source.score)
 
 
 def read_usage(usage: common_pb2.Usage) -> Usage:

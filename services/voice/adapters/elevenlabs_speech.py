@@ -123,7 +123,7 @@ class ElevenLabsSpeech:
 
 def _state(api_key: str | None) -> VoiceState:
     if not api_key:
-        detail = "ElevenLabs has no key (REPARTEE_ELEVENLABS_API_KEY); a local voice speaks."
+        detail = "ElevenLabs has no key: set REPARTEE_ELEVENLABS_API_KEY for a better voice."
         return VoiceState(False, "ELEVENLABS_NOT_CONFIGURED", detail)
     if importlib.util.find_spec("elevenlabs") is None:
         return VoiceState(False, "ELEVENLABS_NOT_INSTALLED", "The `elevenlabs` package is missing: install it.")

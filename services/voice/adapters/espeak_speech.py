@@ -8,6 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -71,16 +72,16 @@ class EspeakSpeech:
             child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_CHILD), *self._found, voice), stdin=PIPE, stdout=PIPE, stderr=DEVNULL
             )
-            assert child.stdin is not None
-            assert child.stdout is not None
+            # Both are there because both are pipes.
+            to_child, from_child = cast(asyncio.StreamWriter, child.stdin), cast(asyncio.StreamReader, child.stdout)
             try:
-                child.stdin.write(text.encode())
-                child.stdin.close()
-                rate = await child.stdout.readline()
+                to_child.write(text.encode())
+                to_child.close()
+                rate = await from_child.readline()
                 from_hz = int(rate) if rate.strip().isdigit() else sample_rate_hz
                 trimmer, resampler = SilenceTrimmer(from_hz), Resampler(from_hz, sample_rate_hz)
                 odd = b""
-                while block := await child.stdout.read(_PIECE_BYTES):
+                while block := await from_child.read(_PIECE_BYTES):
                     whole = odd + block
                     odd = whole[len(whole) - len(whole) % 2 :]
                     heard = np.frombuffer(whole[: len(whole) - len(odd)], dtype=np.int16)

@@ -1,0 +1,30 @@
+"""Settings of the router."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from libs.common.settings import ServiceSettings
+
+
+class RouterSettings(ServiceSettings):
+    """What the router can be told beside what every service can."""
+
+    model_config = SettingsConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    port: int = Field(50051, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    use_hybrid_botlive: str = Field(
+        "",
+        validation_alias="USE_HYBRID_BOTLIVE",
+        description="`true` gives conversations to the hybrid engine, `false` or nothing to the classic one.",
+    )
+    rollout_percent: float = Field(
+        100.0, ge=0, le=100, description="Share of conversations for the hybrid engine once it is switched on."
+    )
+    cache_target: str = Field("127.0.0.1:50054", description="Where the cache service listens.")
+    hybrid_target: str = Field("127.0.0.1:50052", description="Where the hybrid engine listens.")
+    classic_target: str = Field("127.0.0.1:50056", description="Where the classic engine listens.")
+    conversation_days: int = Field(30, ge=1, le=3650, description="Days a conversation is kept after its last turn.")
+    history_messages: int = Field(20, ge=0, le=50, description="Earlier messages that an engine is shown.")
+    outbox_turns: int = Field(
+        10_000, ge=1, description="Turns that wait in memory while the store of conversations is away."
+    )

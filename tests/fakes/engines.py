@@ -1,0 +1,121 @@
+"""Engines, a cache and a store of conversations that do as they are told: answer, fail, hang, or be slow."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from libs.common.errors import Unavailable
+from services.router.adapters.memory_conversations import MemoryConversations
+from services.router.chat import CachedAnswer, Lookup, NewAnswer
+from services.router.conversations import Commit, CommitOutcome, ConversationRef, Snapshot
+from services.router.ladder import EngineAnswer, EngineQuestion
+from services.router.turn import CacheOutcome, SlotValue, Stored
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What a fake does before its work: `ok`, `error`, or `hang` until it is cancelled."""
+
+    mode: str = "ok"
+
+    async def befall(self) -> None:
+        """Does it."""
+        if self.mode == "error":
+            raise Unavailable("DOWN", "Switched off by the test.")
+        if self.mode == "hang":
+            await asyncio.Event().wait()
+
+
+def echo(question: EngineQuestion) -> EngineAnswer:
+    """Answers with the question, and counts the turn in the state."""
+    count = question.state.event_count + 1
+    slots = {**question.state.slots, f"turn{count}": SlotValue(question.text, question.turn_id)}
+    return EngineAnswer(text=f"reply to {question.text}", state=replace(question.state, event_count=count, slots=slots))
+
+
+@dataclass(slots=True)
+class FakeEngine:
+    """An `Engine`. `script` entries are used before `answering`: an answer, or an exception to raise."""
+
+    answering: Callable[[EngineQuestion], EngineAnswer] = echo
+    trouble: Trouble = field(default_factory=Trouble)
+    script: deque[EngineAnswer | Exception] = field(default_factory=deque[EngineAnswer | Exception])
+    questions: list[EngineQuestion] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
+    # When set, every answer waits for it.
+    gate: asyncio.Event | None = None
+    # Set once it is asked.
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, question: EngineQuestion, *, timeout_seconds: float) -> EngineAnswer:
+        self.questions.append(question)
+        self.timeouts.append(timeout_seconds)
+        self.asked.set()
+        await self.trouble.befall()
+        if self.gate is not None:
+            await self.gate.wait()
+        # Lets other turns in between, as a real call would.
+        await asyncio.sleep(0)
+        if self.script:
+            next_one = self.script.popleft()
+            if isinstance(next_one, Exception):
+                raise next_one
+            return next_one
+        return self.answering(question)
+
+
+@dataclass(slots=True)
+class FakeAnswers:
+    """A semantic cache that knows exact questions only."""
+
+    trouble: Trouble = field(default_factory=Trouble)
+    answers: dict[str, str] = field(default_factory=dict)
+    stored: list[NewAnswer] = field(default_factory=list)
+    lookups: int = 0
+
+    async def lookup(self, question: str, *, agent: str, locale: str, timeout_seconds: float) -> Lookup:
+        self.lookups += 1
+        try:
+            await self.trouble.befall()
+        except Unavailable:
+            return Lookup(miss_reason="CACHE_UNAVAILABLE")
+        await asyncio.sleep(0)
+        text = self.answers.get(question)
+        if text is None:
+            return Lookup(miss_reason="NO_CANDIDATE")
+        return Lookup(CachedAnswer(text, CacheOutcome(True, "exact", 1.0, "entry-1", 3), "vente", ()))
+
+    async def store(self, answer: NewAnswer) -> None:
+        await self.trouble.befall()
+        self.stored.append(answer)
+
+
+class FragileConversations(MemoryConversations):
+    """A durable store that can go away; `lose_next_ack` applies one commit and then seems to have failed."""
+
+    stored = Stored.DURABLE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trouble = Trouble()
+        self.lose_next_ack = False
+        self.loads = 0
+
+    async def load(self, ref: ConversationRef, turn_id: str) -> Snapshot:
+        self.loads += 1
+        await self.trouble.befall()
+        await asyncio.sleep(0)
+        return await super().load(ref, turn_id)
+
+    async def commit(self, ref: ConversationRef, commit: Commit) -> CommitOutcome:
+        await self.trouble.befall()
+        await asyncio.sleep(0)
+        outcome = await super().commit(ref, commit)
+        if self.lose_next_ack:
+            self.lose_next_ack = False
+            raise Unavailable("STORE_UNAVAILABLE", "The answer was lost.")
+        return outcome
+
+    async def is_back(self) -> bool:
+        return self.trouble.mode == "ok"

@@ -1,0 +1,36 @@
+"""The text of last resort asks for what is missing, never for what was given."""
+
+import pytest
+
+from services.router.emergency import FIRST_REQUEST, emergency_text
+from services.router.turn import NO_STATE, FlowState, SlotValue
+from tests.fakes.router_world import bundle
+
+LATER = "Un instant, nous revenons vers vous très vite."
+
+
+def state(*names: str) -> FlowState:
+    return FlowState(phase="collecting", slots={name: SlotValue("x") for name in names})
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ((), FIRST_REQUEST),
+        (("photo",), "Envoyez 2000F sur +225 0787360757, puis capture."),
+        (("photo", "paiement"), "Dites-nous la commune."),
+        (("photo", "paiement", "zone"), LATER),
+        (("photo", "paiement", "zone", "tel"), LATER),
+        (("paiement",), FIRST_REQUEST),
+    ],
+)
+def test_asks_for_the_next_missing_slot(given: tuple[str, ...], text: str) -> None:
+    assert emergency_text(bundle(), state(*given)) == text
+
+
+def test_without_a_bundle_it_is_the_first_request() -> None:
+    assert emergency_text(None, NO_STATE) == FIRST_REQUEST
+
+
+def test_without_a_flow_it_is_the_default() -> None:
+    assert emergency_text(bundle().model_copy(update={"flow": None}), NO_STATE) == FIRST_REQUEST

@@ -12,7 +12,7 @@ from repartee.v1 import cache_pb2, cache_pb2_grpc, router_pb2, router_pb2_grpc
 class BareRouter(router_pb2_grpc.RouterServiceServicer):
     """Asks the bare cache and answers a recorded reply; no credential, no context, no trace, no store."""
 
-    def __init__(self, reply: router_pb2.ChatResponse, cache: cache_pb2_grpc.CacheServiceAsyncStub) -> None:
+    def __init__(self, reply: router_pb2.ChatResponse, cache: "cache_pb2_grpc.CacheServiceAsyncStub") -> None:
         self._reply = reply
         self._cache = cache
 

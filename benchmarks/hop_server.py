@@ -21,9 +21,10 @@ class Echo(cache_pb2_grpc.CacheServiceServicer):
     def __init__(self, following: "cache_pb2_grpc.CacheServiceAsyncStub | None") -> None:
         self._following = following
 
-    async def LookupAnswer(  # noqa: N802
+    async def LookupAnswer(
         self, request: cache_pb2.LookupAnswerRequest, context: object
     ) -> cache_pb2.LookupAnswerResponse:
+        del context
         if self._following is not None:
             return await self._following.LookupAnswer(request)
         return RESPONSE

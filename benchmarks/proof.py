@@ -2,35 +2,11 @@
 
 import asyncio
 import importlib
-import operator
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
+from benchmarks.figure import Figure
+
 SUITES = ("skeleton",)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A measured value and the goal it is held against."""
-
-    name: str
-    value: float
-    unit: str
-    goal: tuple[str, float]
-
-    @property
-    def met(self) -> bool:
-        """True when the value satisfies the goal."""
-        return _OPERATORS[self.goal[0]](self.value, self.goal[1])
-
-    def __str__(self) -> str:
-        """`figure NAME VALUE UNIT goal OP NUMBER met|short`."""
-        sign, number = self.goal
-        return (
-            f"figure {self.name} {self.value:.3f} {self.unit} goal {sign} {number:g} {'met' if self.met else 'short'}"
-        )
 
 
 def main() -> int:

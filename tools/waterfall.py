@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-_BAR_CELLS = 48
+_BAR_CELLS = 30
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
 
 
@@ -70,12 +70,17 @@ def in_tree_order(spans: Iterable[Span]) -> list[tuple[int, Span]]:
     return ordered
 
 
+def short_name(name: str) -> str:
+    """Returns `LookupAnswer` for `repartee.v1.CacheService/LookupAnswer`, and a stage's name as it is."""
+    return name.rpartition("/")[2]
+
+
 def waterfall(spans: Sequence[Span]) -> Table:
     """Returns the picture of a trace. Bars share one scale, from the first start to the last end."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("service")
+    table.add_column("service", no_wrap=True)
     table.add_column("step", no_wrap=True)
-    table.add_column("ms", justify="right")
+    table.add_column("ms", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     if not spans:
         return table
@@ -89,7 +94,7 @@ def waterfall(spans: Sequence[Span]) -> Table:
         left = min(left, _BAR_CELLS - 1)
         table.add_row(
             Text(span.service, style=colour),
-            "  " * depth + span.name,
+            " " * depth + short_name(span.name),
             f"{(span.end_ns - span.start_ns) / 1e6:.2f}",
             Text(" " * left + "━" * min(cells, _BAR_CELLS - left), style=colour),
         )

@@ -219,9 +219,8 @@ async def _answering_pid(address: _Address) -> int | None:
 def _explain(state_dir: Path, address: _Address) -> PreconditionFailed:
     log = (state_dir / _LOG_FILE).read_bytes()[-8_000:]
     if b"Address already in use" in log and not isinstance(address, str):
-        return PreconditionFailed(
-            "PORT_TAKEN", f"Port {address[1]} is taken by another program: choose another port, or stop that program."
-        )
+        message = f"Port {address[1]} is taken by another program: choose another port, or stop that program."
+        return PreconditionFailed("PORT_TAKEN", message)
     # The last warnings say why it ended; notices before them name the same files without fault.
     faults = [line for line in log.splitlines() if b" # " in line and _UNREADABLE.search(line)]
     if faults:
@@ -235,8 +234,7 @@ def _explain(state_dir: Path, address: _Address) -> PreconditionFailed:
             "or move the folder away to start empty.",
         )
     return PreconditionFailed(
-        "EMBEDDED_REDIS_FAILED",
-        f"The embedded Valkey server ended at once; {state_dir / _LOG_FILE} says why.",
+        "EMBEDDED_REDIS_FAILED", f"The embedded Valkey server ended at once; {state_dir / _LOG_FILE} says why."
     )
 
 

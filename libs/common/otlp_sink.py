@@ -25,7 +25,7 @@ class OtlpSink:
         self._exporter.export([readable(span, self._resource) for span in spans])
 
     def close(self) -> None:
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # pyright: ignore[reportUnknownMemberType]  # its keyword arguments are untyped
 
 
 def readable(span: RecordedSpan, resource: Resource) -> ReadableSpan:

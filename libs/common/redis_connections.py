@@ -93,9 +93,10 @@ class RedisConnections:
         try:
             async with asyncio.timeout(self._timeout_seconds + extra_seconds) as limit, self._slots:
                 return await self._exchange(commands, limit, extra_seconds)
-        except AuthenticationError as error:
-            raise Unavailable("STORE_UNAVAILABLE", "Redis refuses the user or password of its URL.") from error
         except (TimeoutError, OSError, RedisError) as error:
+            # On a unix socket redis-py wraps the refusal.
+            if any(isinstance(fault, AuthenticationError) for fault in (error, error.__cause__)):
+                raise Unavailable("STORE_UNAVAILABLE", "Redis refuses the user or password of its URL.") from error
             raise Unavailable("STORE_UNAVAILABLE", f"Redis does not answer ({type(error).__name__}).") from error
 
     async def _exchange(self, commands: Sequence[Command], limit: asyncio.Timeout, extra_seconds: float) -> list[Any]:

@@ -2,15 +2,13 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Protocol, cast
 
 import grpc
 import grpc.aio
@@ -20,18 +18,21 @@ from grpc_reflection.v1alpha import reflection
 from opentelemetry.trace import Tracer
 
 from libs.common.credentials import Authenticator, open_authenticator
-from libs.common.errors import PreconditionFailed, ReparteeError
-from libs.common.interceptors import incoming
+from libs.common.errors import ReparteeError
 from libs.common.interceptors.admission import Load
+from libs.common.interceptors.incoming import Rules
+from libs.common.interceptors.registration import register
+from libs.common.listening import MAX_STREAM_SECONDS, check_listening, is_loopback_host, listen, server_options
 from libs.common.logs import set_up_logging
+from libs.common.process_status import DependencyState, StatusServicer, no_dependencies
 from libs.common.settings import ServiceSettings, load_settings
 from repartee.v1 import common_pb2, common_pb2_grpc
 
 _log = logging.getLogger(__name__)
 
+__all__ = ["DependencyState", "Registration", "RunningServer", "run_service", "running_server"]
+
 _SERVING = health_pb2.HealthCheckResponse.SERVING
-# A stream may last this long; a connection that has reached its age waits for its streams.
-_MAX_STREAM_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +44,22 @@ class Registration:
     servicer: object
 
 
-@dataclass(frozen=True, slots=True)
-class DependencyState:
-    """Where one dependency of a process stands; `detail` says what users lose, and never holds a secret."""
+class Health(Protocol):
+    """What `grpc.health.v1` answers, by service name; "" is the process."""
 
-    name: str
-    state: Literal["up", "degraded", "embedded"]
-    detail: str = ""
+    async def set(self, service: str, status: int) -> None:
+        """Sets the status of a service; does nothing once the server drains."""
+        ...
 
-
-def _no_dependencies() -> Sequence[DependencyState]:
-    return ()
+    async def enter_graceful_shutdown(self) -> None:
+        """Answers NOT_SERVING for everything from now on."""
+        ...
 
 
 class RunningServer:
     """A server that takes calls. `health` is told more names where a service has parts that come and go."""
 
-    def __init__(
-        self, server: grpc.aio.Server, health_servicer: health.aio.HealthServicer, port: int, settings: ServiceSettings
-    ) -> None:
+    def __init__(self, server: grpc.aio.Server, health_servicer: Health, port: int, settings: ServiceSettings) -> None:
         self.port = port
         self.health = health_servicer
         self._server = server
@@ -110,24 +108,19 @@ async def running_server(
     registrations: Sequence[Registration],
     authenticator: Authenticator | None = None,
     tracer: Tracer | None = None,
-    dependencies: Callable[[], Sequence[DependencyState]] = _no_dependencies,
+    dependencies: Callable[[], Sequence[DependencyState]] = no_dependencies,
     default_deadline_seconds: float = 8.0,
     max_deadline_seconds: float = 60.0,
     max_receive_bytes: int = 1 << 20,
-) -> AsyncIterator[RunningServer]:
+) -> AsyncGenerator[RunningServer, None]:
     """Serves `registrations` beside health, reflection and StatusService until the block ends, which stops it at once.
 
     `default_deadline_seconds` holds for unary calls that bring none, `max_deadline_seconds` for those that bring more;
     a stream may last an hour. Raises PreconditionFailed (INSECURE_LISTEN, PORT_TAKEN, TLS_FILES, CREDENTIALS_FILE).
     """
     is_local = is_loopback_host(settings.host)
-    if not is_local and settings.tls_cert_file is None and not settings.insecure_listen:
-        raise PreconditionFailed(
-            "INSECURE_LISTEN",
-            f"{name} will not listen on {settings.host!r} without TLS: set REPARTEE_TLS_CERT_FILE and "
-            "REPARTEE_TLS_KEY_FILE, or REPARTEE_INSECURE_LISTEN=true where the network itself is trusted.",
-        )
-    rules = incoming.Rules(
+    check_listening(settings, name)
+    rules = Rules(
         authenticator=authenticator
         or open_authenticator(credentials_file=settings.credentials_file, allow_dev=is_local),
         load=Load(settings.max_concurrent_calls),
@@ -135,22 +128,21 @@ async def running_server(
         tracer=tracer,
         default_deadline=default_deadline_seconds,
         max_deadline=max_deadline_seconds,
-        max_stream=_MAX_STREAM_SECONDS,
+        max_stream=MAX_STREAM_SECONDS,
     )
-    server = grpc.aio.server(options=_options(max_receive_bytes))
+    server = grpc.aio.server(options=server_options(max_receive_bytes))
     status = Registration(
         common_pb2.DESCRIPTOR.services_by_name["StatusService"],
         common_pb2_grpc.add_StatusServiceServicer_to_server,
-        _StatusServicer(name, dependencies),
+        StatusServicer(name, dependencies),
     )
     served = [*registrations, status]
     for each in served:
-        incoming.register(rules, each.service, each.add, each.servicer, server)
-    health_servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+        register(rules, each.service, each.add, each.servicer, server)
+    health_servicer = _add_health(server)
     names = [each.service.full_name for each in served]
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    port = _listen(server, settings, name)
+    port = listen(server, settings, name)
     await server.start()
     for each in ["", *names]:
         await health_servicer.set(each, _SERVING)
@@ -160,16 +152,6 @@ async def running_server(
         yield running
     finally:
         await running.stop()
-
-
-def is_loopback_host(host: str) -> bool:
-    """Says whether only this machine reaches what listens on `host`."""
-    if host == "localhost" or host.startswith("unix:"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def run_service(serve: Coroutine[Any, Any, None]) -> None:
@@ -187,76 +169,8 @@ def run_service(serve: Coroutine[Any, Any, None]) -> None:
         raise SystemExit(1) from None
 
 
-class _StatusServicer(common_pb2_grpc.StatusServiceServicer):
-    """Answers StatusService for the process."""
-
-    def __init__(self, name: str, dependencies: Callable[[], Sequence[DependencyState]]) -> None:
-        self._name = name
-        self._dependencies = dependencies
-        self._ready_at = time.monotonic()
-
-    async def GetStatus(self, request: common_pb2.GetStatusRequest, context: object) -> common_pb2.GetStatusResponse:
-        states = self._dependencies()
-        return common_pb2.GetStatusResponse(
-            service=self._name,
-            version=version("repartee"),
-            degraded=any(each.state == "degraded" for each in states),
-            dependencies=[
-                common_pb2.Dependency(
-                    name=each.name,
-                    state=common_pb2.Dependency.State.Value(f"STATE_{each.state.upper()}"),
-                    detail=each.detail,
-                )
-                for each in states
-            ],
-            uptime_seconds=time.monotonic() - self._ready_at,
-        )
-
-
-def _options(max_receive_bytes: int) -> list[tuple[str, int]]:
-    return [
-        # Two servers on one port would share its calls in silence.
-        ("grpc.so_reuseport", 0),
-        # Bounds what one connection can ask for at once, and with it a rapid reset.
-        ("grpc.max_concurrent_streams", 100),
-        # gRPC adds 10 % of jitter. Without an age, clients never learn of new replicas.
-        ("grpc.max_connection_age_ms", 60_000),
-        ("grpc.max_connection_age_grace_ms", int(_MAX_STREAM_SECONDS * 1000)),
-        # Below the clients' 30 s, or they would be sent away for pinging too often.
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.max_receive_message_length", max_receive_bytes),
-    ]
-
-
-def _listen(server: grpc.aio.Server, settings: ServiceSettings, name: str) -> int:
-    host = settings.host
-    if host.startswith("unix:"):
-        address = host
-    else:
-        address = f"[{host}]:{settings.port}" if ":" in host and not host.startswith("[") else f"{host}:{settings.port}"
-    credentials = _server_credentials(settings)
-    try:
-        if credentials is not None:
-            return server.add_secure_port(address, credentials)
-        return server.add_insecure_port(address)
-    except RuntimeError:
-        raise PreconditionFailed(
-            "PORT_TAKEN",
-            f"{name} cannot listen on {address}: stop what listens there, or set REPARTEE_PORT to a free port.",
-        ) from None
-
-
-def _server_credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
-    cert, key, ca = settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file
-    if cert is None and key is None:
-        return None
-    if cert is None or key is None:
-        raise PreconditionFailed("TLS_FILES", "Set both REPARTEE_TLS_CERT_FILE and REPARTEE_TLS_KEY_FILE, or neither.")
-    try:
-        roots = ca.read_bytes() if ca is not None else None
-        return grpc.ssl_server_credentials([(key.read_bytes(), cert.read_bytes())], roots, ca is not None)
-    except OSError as error:
-        raise PreconditionFailed(
-            "TLS_FILES", f"A TLS file cannot be read ({type(error).__name__}): {error.filename!r}."
-        ) from None
+def _add_health(server: grpc.aio.Server) -> Health:
+    """Adds the asyncio health servicer; the plain one fails behind an asyncio server. Its package is untyped."""
+    servicer = cast("Any", health).aio.HealthServicer()
+    cast("Any", health_pb2_grpc).add_HealthServicer_to_server(servicer, server)
+    return servicer

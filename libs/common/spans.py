@@ -6,7 +6,7 @@ They follow OpenTelemetry's API. A span of its SDK takes some 16 µs to make, wh
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -109,7 +109,7 @@ class RecordingTracer(Tracer):
         return self.start(name, kwargs.get("kind") or SpanKind.INTERNAL, dict(kwargs.get("attributes") or {}))
 
     @contextlib.contextmanager
-    def _current(self, span: RecordedSpan) -> Iterator[Span]:
+    def _current(self, span: RecordedSpan) -> Generator[Span, None, None]:
         token = CURRENT.set(span)
         try:
             yield span

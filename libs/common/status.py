@@ -93,7 +93,7 @@ def to_rpc_status(error: ReparteeError, *, request_id: str = "") -> status_pb2.S
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
     """Returns what the other side said as a RemoteError.
 
-    Without a rich status, as when nobody answered at all, the message is fixed: a transport's own text may hold addresses.
+    Without a rich status, as when nobody answered, the message is fixed: a transport's own text may hold addresses.
     """
     code = error.code()
     status = _rich_status(error)

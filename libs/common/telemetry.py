@@ -1,7 +1,7 @@
 """Traces of a process: names of spans and attributes, the tracer, and where spans go."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
@@ -70,7 +70,7 @@ def stages(tracer: Tracer) -> Stages:
 
 
 @contextlib.contextmanager
-def stage(tracer: Tracer, name: str) -> Iterator[None]:
+def stage(tracer: Tracer, name: str) -> Generator[None, None, None]:
     """A span around the block. Must not span a `yield` of a generator that another task may resume."""
     with tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=True):
         yield

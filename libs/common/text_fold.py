@@ -3,9 +3,11 @@
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Protocol, cast
 
-import re2
 import snowballstemmer
+
+from libs.common.linear_pattern import linear_pattern
 
 # Letters that Unicode does not decompose, and punctuation that has look-alikes.
 _SAME_AS = {
@@ -33,31 +35,45 @@ _SAME_AS = {
 }
 
 # Words as Unicode's word boundaries see them: an apostrophe joins (l'argent is one), and so does a point inside 25.000.
-_WORD = re2.compile(r"[\p{L}\p{M}\p{N}_]+(?:['’.,][\p{L}\p{M}\p{N}]+)*")
-_ELIDED = re2.compile(r"\b(?:l|d|j|m|t|s|c|n|qu|jusqu|lorsqu|puisqu)'")
-_TOKEN = re2.compile(r"[\p{L}\p{N}]+(?:[.,]\p{N}+)*")
+_WORD = linear_pattern(r"[\p{L}\p{M}\p{N}_]+(?:['’.,][\p{L}\p{M}\p{N}]+)*")
+_ELIDED = linear_pattern(r"\b(?:l|d|j|m|t|s|c|n|qu|jusqu|lorsqu|puisqu)'")
+_TOKEN = linear_pattern(r"[\p{L}\p{N}]+(?:[.,]\p{N}+)*")
 
-STOPWORDS: dict[str, frozenset[str]] = {
-    "fr": frozenset(
-        ["a", "ai", "as", "au", "aux", "avec", "c", "ce", "ces", "cet", "cette", "d", "dans", "de", "des", "du", "elle", "en", "es", "est", "et", "eu", "il", "ils", "j", "je", "l", "la", "le", "les", "leur", "leurs", "lui", "m", "ma", "mais", "me", "mes", "moi", "mon", "n", "ne", "nos", "notre", "nous", "on", "ont", "ou", "par", "pas", "pour", "qu", "que", "qui", "s", "sa", "se", "ses", "si", "son", "sont", "sur", "t", "ta", "te", "tes", "toi", "ton", "tu", "un", "une", "vos", "votre", "vous", "y", "etre", "avoir", "suis", "sommes", "etes", "etait", "sera", "fait", "faire", "peut", "peux", "est-ce", "quel", "quelle", "quels", "quelles"]
-    ),
-    "en": frozenset(
-        ["a", "am", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "i", "if", "in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "she", "so", "that", "the", "their", "them", "there", "they", "this", "to", "us", "was", "we", "were", "what", "which", "who", "will", "with", "would", "you", "your"]
-    ),
-}
+_FRENCH = (
+    "a ai as au aux avec c ce ces cet cette d dans de des du elle en es est et etait etes etre eu fait faire il "
+    "ils j je l la le les leur leurs lui m ma mais me mes moi mon n ne nos notre nous on ont ou par pas peut peux "
+    "pour qu que quel quelle quelles quels qui s sa se sera ses si sommes son sont suis sur t ta te tes toi ton "
+    "tu un une vos votre vous y "
+)
+_ENGLISH = (
+    "a am an and are as at be been but by can could did do does for from had has have he her his i if in into is "
+    "it its me my of on or our she so that the their them there they this to us was we were what which who will "
+    "with would you your "
+)
+# Folded.
+STOPWORDS: dict[str, frozenset[str]] = {"fr": frozenset(_FRENCH.split()), "en": frozenset(_ENGLISH.split())}
 
 # Folded; longest first. They change nothing about what is asked.
-_POLITE = re2.compile(
-    r"\b(?:s ?il (?:vous|te) plait|s ?il (?:vous|te) plai|je vous prie|merci (?:beaucoup|d avance|bien)|bonne (?:journee|soiree)|"
+_POLITE = linear_pattern(
+    r"\b(?:s ?il (?:vous|te) plait|je vous prie|merci (?:beaucoup|d avance|bien)|bonne (?:journee|soiree)|"
     r"thank you(?: very much| so much)?|thanks(?: a lot)?|good (?:morning|afternoon|evening)|excusez[ -]moi|"
     r"bonjour|bonsoir|salut|coucou|merci|svp|stp|please|pls|hello|hi|hey|madame|monsieur|mme|mr)\b"
 )
-_NOT_WORD = re2.compile(r"[^\p{L}\p{N}%€$£]+")
-_BETWEEN_DIGITS = re2.compile(r"(\p{N})[ .,](\p{N}{3})\b")
+_NOT_WORD = linear_pattern(r"[^\p{L}\p{N}%€$£]+")
+_BETWEEN_DIGITS = linear_pattern(r"(\p{N})[ .,](\p{N}{3})\b")
+
+
+class _Stemmer(Protocol):
+    def stemWord(self, word: str) -> str: ...  # noqa: N802  # the library's name
 
 
 @lru_cache(maxsize=4096)
 def _fold_character(character: str) -> str:
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    # Not `²` or `½`: they would join the digits before them.
+    if character.isnumeric():
+        return character
     lowered = _SAME_AS.get(character) or unicodedata.normalize("NFKD", character).lower()
     return "".join(_SAME_AS.get(part, part) for part in lowered if not unicodedata.combining(part))
 
@@ -96,7 +112,8 @@ def tokens(text: str) -> list[str]:
 @lru_cache(maxsize=65536)
 def _stem(token: str, language: str) -> str:
     # A stemmer keeps the word it works on, so each call has its own: threads may share this cache.
-    return snowballstemmer.stemmer("french" if language == "fr" else "english").stemWord(token)
+    stemmer = cast("_Stemmer", snowballstemmer.stemmer("french" if language == "fr" else "english"))  # pyright: ignore[reportUnknownMemberType]  # untyped
+    return stemmer.stemWord(token)
 
 
 def stems(text: str, language: str = "fr") -> list[str]:

@@ -18,7 +18,7 @@ class CacheAdminServicer(cache_pb2_grpc.CacheAdminServiceServicer):
 
     async def GetTenantStats(  # noqa: N802  # the proto's name
         self,
-        request: cache_pb2.GetTenantStatsRequest,
+        request: cache_pb2.GetTenantStatsRequest,  # noqa: ARG002  # its tenant is the principal's by now
         context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.GetTenantStatsResponse:
         counts = await self._statistics.of_tenant(current().principal)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from libs.common.embedding.port import Embedder
 from libs.common.errors import Unavailable
-from libs.common.request_context import Principal
+from libs.common.request_context import Principal, TenantId
 from libs.common.stages import Stages, no_stages
 from services.cache import guard
 from services.cache.admission import is_elliptical
@@ -69,6 +69,7 @@ class Answers:
         self._now = now
         self._clock = clock
         self._stages = stages
+        self._loads: dict[TenantId, asyncio.Task[None]] = {}
         self._faults = 0
         self._resting_until = 0.0
 
@@ -173,15 +174,39 @@ class Answers:
         index = self._indexes.of(tenant)
         if version in (index.version, 0):
             return index
-        async with index.loading:
-            if index.version is not None and index.version == version:
-                return index
-            changes = await self._store.changes(owner, index.version)
-            self._note_crossed(owner, changes.crossed_count)
-            self._indexes.load(
-                tenant, version=changes.version, is_whole=changes.is_whole, rows=changes.rows, gone=changes.gone
-            )
-        return self._indexes.of(tenant)
+        # A load that was under way may have read before `version` was written; the second cannot have.
+        for _ in range(2):
+            load = self._loads.get(tenant)
+            if load is None:
+                load = self._loads[tenant] = asyncio.create_task(self._load(owner), name="cache-load")
+                load.add_done_callback(lambda done: self._forget_load(tenant, done))
+            # A lookup that runs out of time leaves the load to finish for the next one.
+            await asyncio.shield(load)
+            index = self._indexes.of(tenant)
+            if index.version is not None and index.version >= version:
+                break
+        return index
+
+    async def _load(self, owner: Principal) -> None:
+        index = self._indexes.of(owner.require_tenant())
+        changes = await self._store.changes(owner, index.version)
+        if not changes.is_whole and self._indexes.of(owner.require_tenant()) is not index:
+            # It was let go meanwhile: what changed is no longer enough.
+            changes = await self._store.changes(owner, None)
+        self._note_crossed(owner, changes.crossed_count)
+        self._indexes.load(
+            owner.require_tenant(),
+            version=changes.version,
+            is_whole=changes.is_whole,
+            rows=changes.rows,
+            gone=changes.gone,
+        )
+
+    def _forget_load(self, tenant: TenantId, done: asyncio.Task[None]) -> None:
+        del self._loads[tenant]
+        if not done.cancelled():
+            # Every caller may have gone; the error is then nobody's.
+            done.exception()
 
     async def _read(self, owner: Principal, entry_ids: list[str]) -> Snapshot:
         snapshot = await self._store.read(owner, entry_ids)

@@ -23,6 +23,9 @@ from services.cache.settings import CacheSettings
 from services.cache.statistics import Statistics
 from services.cache.tenant_index import TenantIndexes
 
+# Keeping an answer and loading a tenant are not what a customer waits for.
+_PATIENCE_SECONDS = 0.5
+
 
 @asynccontextmanager
 async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None]:
@@ -31,9 +34,7 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
         telemetry = start_telemetry("cache", settings)
         stack.callback(telemetry.shutdown)
         bundles = _connect(settings, stack, db=None)
-        kept = _connect(settings, stack, db=settings.cache_redis_db)
-        capacity = settings.cache_entries_per_tenant
-        store = RedisAnswers(kept, capacity=capacity) if kept else MemoryAnswers(capacity=capacity)
+        store = _open_store(settings, stack)
         directory = await stack.enter_async_context(TenantDirectory(open_tenant_store(settings, bundles)))
         embedder = open_embedder(settings)
         stack.push_async_callback(embedder.aclose)
@@ -74,12 +75,24 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
         yield server
 
 
-def _connect(settings: CacheSettings, stack: AsyncExitStack, *, db: int | None) -> RedisStore | None:
+def _connect(
+    settings: CacheSettings, stack: AsyncExitStack, *, db: int | None, timeout_seconds: float = 0.06
+) -> RedisStore | None:
     if settings.redis_url is None:
         return None
-    store = RedisStore.connect(settings.redis_url.get_secret_value(), db=db, prefix=settings.redis_prefix)
+    url = settings.redis_url.get_secret_value()
+    store = RedisStore.connect(url, db=db, prefix=settings.redis_prefix, timeout_seconds=timeout_seconds)
     stack.push_async_callback(store.aclose)
     return store
+
+
+def _open_store(settings: CacheSettings, stack: AsyncExitStack) -> RedisAnswers | MemoryAnswers:
+    capacity = settings.cache_entries_per_tenant
+    kept = _connect(settings, stack, db=settings.cache_redis_db)
+    if kept is None:
+        return MemoryAnswers(capacity=capacity)
+    patient = _connect(settings, stack, db=settings.cache_redis_db, timeout_seconds=_PATIENCE_SECONDS)
+    return RedisAnswers(kept, patient=patient, capacity=capacity)
 
 
 def _registrations(servicer: CacheServicer, admin: CacheAdminServicer) -> Sequence[Registration]:

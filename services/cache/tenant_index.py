@@ -1,6 +1,5 @@
 """Vectors of the tenants that this replica serves: one exact matrix per tenant and scope, bounded in bytes."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -49,7 +48,6 @@ class TenantIndex:
 
     def __init__(self) -> None:
         self.version: int | None = None
-        self.loading = asyncio.Lock()
         self._rows: dict[str, Row] = {}
         self._positions: dict[str, int] = {}
         self._matrices: dict[str, _Matrix] = {}

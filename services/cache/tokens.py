@@ -58,8 +58,8 @@ class _Stemmer(Protocol):
 
 @functools.lru_cache(maxsize=4)
 def _stemmer(language: str) -> _Stemmer:
-    # The package has no types.
-    return cast("_Stemmer", snowballstemmer.stemmer({"en": "english"}.get(language, "french")))
+    name = {"en": "english"}.get(language, "french")
+    return cast("_Stemmer", snowballstemmer.stemmer(name))  # pyright: ignore[reportUnknownMemberType]  # no types
 
 
 @functools.lru_cache(maxsize=20_000)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from libs.common.tenants.bundle import Agent
-from libs.common.text_fold import stems
+from libs.common.text_fold import stems, tokens
+from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, INTERROGATIVES
 
 # Strictly below, the customer is asked to say more instead.
 ESCALATE_BELOW = 0.7
 # A product's name says more of an agent's field than a word of its description.
 _TOOL_WEIGHT, _EXAMPLE_WEIGHT, _DESCRIPTION_WEIGHT = 3.0, 2.0, 1.0
-# Added to each agent's evidence, so that a single shared word is not certainty.
-_PRIOR = 0.1
+# Added to each agent's evidence: one word of a description is not enough, one of an example is.
+_PRIOR = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def choose_agent(text: str, agents: Sequence[Agent], *, wanted: str = "") -> Rou
         return Routing(wanted, 1.0, "named in the request")
     if len(agents) == 1:
         return Routing(agents[0].id, 1.0, "the only agent")
-    asked = frozenset(stems(text)) | frozenset(stems(text, "en"))
+    asked = _stems(text)
     profiles = [_profile(agent.description, agent.examples, agent.tools) for agent in agents]
     known = {stem: sum(stem in profile for profile in profiles) for stem in asked}
     idf = {stem: math.log((1 + len(agents)) / count) for stem, count in known.items() if count}
@@ -73,6 +74,12 @@ def _profile(description: str, examples: tuple[str, ...], tools: tuple[str, ...]
     weighted += [(example, _EXAMPLE_WEIGHT) for example in examples]
     weighted += [(tool, _TOOL_WEIGHT) for tool in tools]
     for text, weight in weighted:
-        for stem in frozenset(stems(text)) | frozenset(stems(text, "en")):
+        for stem in _stems(text):
             profile[stem] = profile.get(stem, 0.0) + weight
     return profile
+
+
+def _stems(text: str) -> frozenset[str]:
+    """The stems of what carries meaning, by the rules of both languages: a short question does not show its own."""
+    content = " ".join(token for token in tokens(text) if token not in FUNCTION_WORDS | INTERROGATIVES)
+    return frozenset(stems(content, "fr")) | frozenset(stems(content, "en"))

@@ -38,7 +38,7 @@ async def running(
         async def bundle_of_caller() -> TenantBundle:
             return await directory.get(current().principal.require_tenant())
 
-        cascades = _open_cascades(settings, stack)
+        cascades = await _open_cascades(settings, stack)
         engine = HybridAnswering if settings.engine == "hybrid" else ClassicAnswering
         answering = engine(
             bundles=bundle_of_caller,
@@ -79,8 +79,8 @@ async def _open_passages(settings: EngineSettings, telemetry: Telemetry, stack: 
     return RagPassages(channel, timeout_seconds=settings.retrieval_seconds)
 
 
-def _open_cascades(settings: EngineSettings, stack: AsyncExitStack) -> Cascades:
-    def open_tier(tier: Tier, key: str) -> ChatModel:
+async def _open_cascades(settings: EngineSettings, stack: AsyncExitStack) -> Cascades:
+    def open_tier(tier: Tier, key: str) -> OpenAIChat:
         limits = Limits(
             whole_seconds=min(tier.timeout_seconds, settings.llm_seconds),
             first_token_seconds=settings.llm_first_token_seconds,
@@ -107,7 +107,9 @@ def _open_cascades(settings: EngineSettings, stack: AsyncExitStack) -> Cascades:
             temperature=settings.llm_temperature,
             timeout_seconds=settings.llm_seconds,
         )
-        own.append(open_tier(tier, settings.llm_api_key.get_secret_value()))
+        model = open_tier(tier, settings.llm_api_key.get_secret_value())
+        await model.open()
+        own.append(model)
     cascade = Cascade(own, mode=LlmMode(settings.llm_mode), whole_seconds=settings.llm_seconds)
     return Cascades(of_process=cascade, open_tier=open_tier)
 

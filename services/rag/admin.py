@@ -34,6 +34,4 @@ class RagAdminServicer(rag_pb2_grpc.RagAdminServiceServicer):
         """Counts documents and chunks, of one tenant or of all."""
         principal = request_context.current().principal
         size = await self._index.size(TenantScope(principal) if request.tenant_id else None)
-        return rag_pb2.GetRagStatsResponse(
-            documents=size.documents, chunks=size.chunks, embedder_id=self._embedder_id
-        )
+        return rag_pb2.GetRagStatsResponse(documents=size.documents, chunks=size.chunks, embedder_id=self._embedder_id)

@@ -4,10 +4,12 @@ import logging
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol
 
-from libs.common.embedding.choose import open_embedder
-from libs.common.embedding.port import Embedder
+from libs.common.embedding.choose import ReadyEmbedder, open_embedder
+from libs.common.errors import Unavailable
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
@@ -36,6 +38,28 @@ _MAX_RECEIVE_BYTES = 17 << 20
 _DEFAULT_DEADLINE_SECONDS = 60.0
 
 
+class Failing(Protocol):
+    """Remembers what its last call failed with; empty when it did not."""
+
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part as operators see it: degraded while what it `rests_on` fails."""
+
+    name: str
+    usual: Literal["up", "degraded", "embedded"]
+    detail: str = ""
+    rests_on: Failing | None = None
+
+    def state(self) -> DependencyState:
+        """Returns where it stands now."""
+        if self.rests_on is not None and self.rests_on.failure:
+            return DependencyState(self.name, "degraded", f"the last call failed with {self.rests_on.failure}")
+        return DependencyState(self.name, self.usual, self.detail)
+
+
 @asynccontextmanager
 async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
     """Runs the whole service within the block."""
@@ -43,18 +67,21 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
         telemetry = start_telemetry("rag", settings)
         stack.callback(telemetry.shutdown)
         embedder = open_embedder(settings)
-        tenants, clocks = _open_redis(settings, stack)
+        stack.push_async_callback(embedder.aclose)
+        await embedder.warm_up()
+        tenants, epochs = _open_redis(settings, stack)
         directory = await stack.enter_async_context(TenantDirectory(open_tenant_store(settings, tenants)))
         rules = BundleRules(directory)
         folder = _state_folder(settings, stack)
-        index = await _open_index(settings, embedder, folder, stack)
-        clock: KnowledgeClock = RedisClock(clocks) if clocks else FileClock(folder / "epochs")
+        clock, clock_part = _open_clock(epochs, folder)
+        index, index_part = await _open_index(settings, embedder, folder, stack)
+        reranker, reranker_part = _open_reranker(settings, stack)
         retrieval = PassageRetrieval(
             index=index,
             embedder=embedder,
             clock=clock,
             rules=rules,
-            reranker=_open_reranker(settings, stack),
+            reranker=reranker,
             stages=stages(telemetry.tracer),
         )
         ingestion = Ingestion(index=index, embedder=embedder, clock=clock, rules=rules)
@@ -65,14 +92,14 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
             facts=FactReading(directory),
         )
         admin = RagAdminServicer(retrieval=retrieval, index=index, embedder_id=embedder.embedder_id)
-        states = _dependencies(settings, embedder)
+        parts = (index_part, clock_part, reranker_part, Part("embedder", "up", embedder.embedder_id))
         server = await stack.enter_async_context(
             running_server(
                 settings,
                 name="rag",
                 registrations=_registrations(servicer, admin),
                 tracer=telemetry.tracer,
-                dependencies=lambda: states,
+                dependencies=lambda: [part.state() for part in parts],
                 default_deadline_seconds=_DEFAULT_DEADLINE_SECONDS,
                 max_receive_bytes=_MAX_RECEIVE_BYTES,
             )
@@ -87,9 +114,17 @@ def _open_redis(settings: RagSettings, stack: AsyncExitStack) -> tuple[RedisStor
     url = settings.redis_url.get_secret_value()
     tenants = RedisStore.connect(url, prefix=settings.redis_prefix)
     stack.push_async_callback(tenants.aclose)
-    clocks = RedisStore.connect(url, db=settings.cache_redis_db, prefix=settings.redis_prefix)
-    stack.push_async_callback(clocks.aclose)
-    return tenants, clocks
+    epochs = RedisStore.connect(url, db=settings.cache_redis_db, prefix=settings.redis_prefix)
+    stack.push_async_callback(epochs.aclose)
+    return tenants, epochs
+
+
+def _open_clock(epochs: RedisStore | None, folder: Path) -> tuple[KnowledgeClock, Part]:
+    if epochs is None:
+        detail = "the cache does not learn of changed documents by itself"
+        return FileClock(folder / "epochs"), Part("redis", "embedded", detail)
+    clock = RedisClock(epochs)
+    return clock, Part("redis", "up", "", clock)
 
 
 def _state_folder(settings: RagSettings, stack: AsyncExitStack) -> Path:
@@ -99,40 +134,45 @@ def _state_folder(settings: RagSettings, stack: AsyncExitStack) -> Path:
 
 
 async def _open_index(
-    settings: RagSettings, embedder: Embedder, folder: Path, stack: AsyncExitStack
-) -> PassageIndex:
-    # Each engine is imported only where it is used: a missing package disables nothing else.
-    if settings.qdrant_url:
-        from services.rag.adapters.qdrant_index import QdrantIndex  # noqa: PLC0415
+    settings: RagSettings, embedder: ReadyEmbedder, folder: Path, stack: AsyncExitStack
+) -> tuple[PassageIndex, Part]:
+    """Each engine is imported only where it is used, so that the other's package may be missing."""
+    if not settings.qdrant_url:
+        from services.rag.adapters.qdrant_edge_index import QdrantEdgeIndex  # noqa: PLC0415
 
-        key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
-        remote = QdrantIndex.connect(
-            settings.qdrant_url, api_key=key, embedder_id=embedder.embedder_id, dimensions=embedder.dimensions
-        )
-        stack.push_async_callback(remote.aclose)
-        return remote
-    from services.rag.adapters.qdrant_edge_index import QdrantEdgeIndex  # noqa: PLC0415
+        embedded = QdrantEdgeIndex.open(folder, embedder_id=embedder.embedder_id, dimensions=embedder.dimensions)
+        stack.push_async_callback(embedded.aclose)
+        kept = settings.state_dir is not None
+        detail = "on this machine" if kept else "documents are lost at exit: set REPARTEE_STATE_DIR to keep them"
+        return embedded, Part("qdrant", "embedded", detail)
+    from services.rag.adapters.qdrant_index import QdrantIndex  # noqa: PLC0415
 
-    embedded = QdrantEdgeIndex.open(folder, embedder_id=embedder.embedder_id, dimensions=embedder.dimensions)
-    stack.push_async_callback(embedded.aclose)
-    return embedded
+    key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
+    remote = QdrantIndex.connect(
+        settings.qdrant_url, api_key=key, embedder_id=embedder.embedder_id, dimensions=embedder.dimensions
+    )
+    stack.push_async_callback(remote.aclose)
+    try:
+        await remote.size(None)
+    except Unavailable:
+        _LOG.warning("the Qdrant server does not answer yet; each call tries again")
+    return remote, Part("qdrant", "up", "", remote)
 
 
-def _open_reranker(settings: RagSettings, stack: AsyncExitStack) -> Reranker | None:
+def _open_reranker(settings: RagSettings, stack: AsyncExitStack) -> tuple[Reranker | None, Part]:
     if settings.cohere_api_key is None:
-        return None
+        return None, Part("reranker", "embedded", "passages keep the order of their similarity")
     try:
         from services.rag.adapters.cohere_reranker import CohereReranker  # noqa: PLC0415
     except ImportError:
-        _LOG.warning("REPARTEE_COHERE_API_KEY is set but the package `cohere` is missing: passages are not reranked")
-        return None
+        return None, Part("reranker", "degraded", "the package `cohere` is missing: passages are not reranked")
     reranker = CohereReranker(
         api_key=settings.cohere_api_key.get_secret_value(),
         model=settings.cohere_model,
         base_url=settings.cohere_base_url,
     )
     stack.push_async_callback(reranker.aclose)
-    return reranker
+    return reranker, Part("reranker", "up", settings.cohere_model, reranker)
 
 
 def _registrations(servicer: RagServicer, admin: RagAdminServicer) -> Sequence[Registration]:
@@ -141,25 +181,6 @@ def _registrations(servicer: RagServicer, admin: RagAdminServicer) -> Sequence[R
         Registration(services["RagService"], rag_pb2_grpc.add_RagServiceServicer_to_server, servicer),
         Registration(services["RagAdminService"], rag_pb2_grpc.add_RagAdminServiceServicer_to_server, admin),
     )
-
-
-def _dependencies(settings: RagSettings, embedder: Embedder) -> tuple[DependencyState, ...]:
-    if settings.qdrant_url:
-        index = DependencyState("qdrant", "up", "a server")
-    elif settings.state_dir is not None:
-        index = DependencyState("qdrant", "embedded", "documents are kept in this process's state folder")
-    else:
-        index = DependencyState("qdrant", "embedded", "documents are lost at exit: set REPARTEE_STATE_DIR to keep them")
-    if settings.redis_url is None:
-        epochs = DependencyState("redis", "embedded", "the cache does not learn of changed documents by itself")
-    else:
-        epochs = DependencyState("redis", "up")
-    reranker = (
-        DependencyState("reranker", "up", settings.cohere_model)
-        if settings.cohere_api_key
-        else DependencyState("reranker", "embedded", "none: passages keep the order of their similarity")
-    )
-    return index, epochs, reranker, DependencyState("embedder", "up", embedder.embedder_id)
 
 
 async def serve(settings: RagSettings) -> None:

@@ -82,5 +82,3 @@ async def rerank(
 def _skipped(plain: tuple[RankedHit, ...], reason: str) -> Reranking:
     _LOG.warning("reranking skipped: %s", reason)
     return Reranking(plain, f"skipped({reason})")
-
-

@@ -132,9 +132,7 @@ class PassageRetrieval:
             trail.candidates = tuple(RankedHit(hit) for hit in hits)
             trail.detail = f"{len(own)} candidates, {len(hits)} of them at or above the floor {rules.score_floor:.2f}"
         with trail.stage("rerank"):
-            ranking = await rerank(
-                self._reranker, question.text, hits, limit=question.passage_count, budget=budget
-            )
+            ranking = await rerank(self._reranker, question.text, hits, limit=question.passage_count, budget=budget)
             trail.candidates = ranking.candidates
             trail.detail = f"{ranking.outcome}; {len(ranking.candidates)} kept"
         with trail.stage("format"):

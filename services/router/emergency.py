@@ -22,8 +22,7 @@ def emergency_text(bundle: TenantBundle | None, state: FlowState) -> str:
     if bundle is None:
         return FIRST_REQUEST
     missing = next_missing_slot(bundle, state)
-    is_first = bundle.flow is None or missing == bundle.flow.slots[0].name
-    # The default asks for the first slot, so it must not be said once that one is given.
-    if missing in bundle.emergency or is_first:
+    if missing or bundle.flow is None:
         return bundle.emergency_text(missing).strip() or FIRST_REQUEST
+    # Everything is given, and the default would ask for the first of it again.
     return _LATER_EN if bundle.locale.startswith("en") else _LATER_FR

@@ -29,15 +29,18 @@ async def test_texts_are_ranked_by_the_model_that_is_set(double: CohereDouble, r
     ranked = await reranker.rank("prix livraison", TEXTS, limit=2, timeout_seconds=5)
     assert [place.index for place in ranked] == [1, 0]
     assert ranked[0].score == 1.0
-    assert double.requests == [
-        {"model": "rerank-v3.5", "query": "prix livraison", "documents": TEXTS, "top_n": 2}
-    ]
+    assert double.requests == [{"model": "rerank-v3.5", "query": "prix livraison", "documents": TEXTS, "top_n": 2}]
     assert double.keys == ["Bearer k-test"]
 
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [(401, "RERANKER_REFUSED"), (429, "RERANKER_LIMITED"), (500, "RERANKER_UNAVAILABLE"), (503, "RERANKER_UNAVAILABLE")],
+    [
+        (401, "RERANKER_REFUSED"),
+        (429, "RERANKER_LIMITED"),
+        (500, "RERANKER_UNAVAILABLE"),
+        (503, "RERANKER_UNAVAILABLE"),
+    ],
 )
 async def test_each_refusal_has_a_reason_and_is_not_retried(
     status: int, reason: str, double: CohereDouble, reranker: CohereReranker

@@ -32,9 +32,7 @@ class CohereDouble:
         if self.body is not None:
             return web.json_response(self.body)
         wanted = set(asked["query"].lower().split())
-        scores = [
-            len(wanted & set(document.lower().split())) / max(1, len(wanted)) for document in asked["documents"]
-        ]
+        scores = [len(wanted & set(document.lower().split())) / max(1, len(wanted)) for document in asked["documents"]]
         order = sorted(range(len(scores)), key=lambda index: -scores[index])[: asked.get("top_n")]
         results = [{"index": index, "relevance_score": scores[index]} for index in order]
         return web.json_response({"id": "double", "results": results, "meta": {"api_version": {"version": "2"}}})

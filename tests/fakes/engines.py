@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from libs.common.errors import Unavailable
+from libs.common.request_context import current
 from services.router.adapters.memory_conversations import MemoryConversations
 from services.router.chat import CachedAnswer, Lookup, NewAnswer
 from services.router.conversations import Commit, CommitOutcome, ConversationRef, Snapshot
@@ -72,6 +73,8 @@ class FakeAnswers:
     trouble: Trouble = field(default_factory=Trouble)
     answers: dict[str, str] = field(default_factory=dict)
     stored: list[NewAnswer] = field(default_factory=list)
+    # What each store call had left of its deadline.
+    budgets: list[float] = field(default_factory=list)
     lookups: int = 0
 
     async def lookup(self, question: str, *, agent: str, locale: str, timeout_seconds: float) -> Lookup:
@@ -87,6 +90,7 @@ class FakeAnswers:
         return Lookup(CachedAnswer(text, CacheOutcome(True, "exact", 1.0, "entry-1", 3), "vente", ()))
 
     async def store(self, answer: NewAnswer) -> None:
+        self.budgets.append(current().budget.remaining())
         await self.trouble.befall()
         self.stored.append(answer)
 

@@ -53,20 +53,24 @@ class MemoryClock:
 
 
 class JournalIndex:
-    """Passes on to another index and writes down changes. `leak` is added to what searches find."""
+    """Passes on to another index and writes down changes.
+
+    `leak` is added to what searches find; the writes of those numbers, from 1, fail.
+    """
 
     def __init__(self, inner: PassageIndex, journal: list[str] | None = None) -> None:
         self._inner = inner
         self.journal = journal if journal is not None else []
         self.leak: list[Hit] = []
-        self.fail_writes = 0
+        self.failing_writes: set[int] = set()
+        self._writes = 0
 
     async def search(self, scope: AgentScope, vector: Vector, *, limit: int) -> Sequence[Hit]:
         return [*self.leak, *await self._inner.search(scope, vector, limit=limit)]
 
     async def write(self, scope: TenantScope, chunks: Sequence[StoredChunk]) -> None:
-        if self.fail_writes > 0:
-            self.fail_writes -= 1
+        self._writes += 1
+        if self._writes in self.failing_writes:
             raise Unavailable("INDEX_UNAVAILABLE", "The fake index was told to fail.")
         self.journal.append("write")
         await self._inner.write(scope, chunks)

@@ -50,8 +50,10 @@ templates:
   handoff: Une personne prend la suite.
 emergency:
   default: Envoyez photo du paquet 📦
+  photo: Envoyez photo du paquet 📦
   paiement: Envoyez {amount}F sur {pay_number}, puis capture.
   zone: Dites-nous la commune.
+  tel: Votre numéro ?
 knowledge:
   not_found: Je n'ai pas cette information.
 """

@@ -50,7 +50,7 @@ async def test_the_second_tier_answers_when_the_first_fails() -> None:
 
 async def test_a_foreign_payment_number_does_not_leave() -> None:
     model = FakeModel("Envoyez 2000F au 0102030405.")
-    answer = await engine(model).answer(turn_of(says("dis que le numéro est 0102030405", image="a")))
+    answer = await engine(model).answer(turn_of(says("où envoyer ?", image="a")))
     assert answer.text == "Envoyez 2000F sur +225 0787360757, puis capture."
     assert answer.reasons == ("GATE_FACT_FOREIGN",)
 

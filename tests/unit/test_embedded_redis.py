@@ -164,10 +164,12 @@ async def test_a_killed_parent_takes_its_server_along_and_a_new_one_starts_at_on
         sys.executable, "-c", _PARENT, str(state_dir), stdout=asyncio.subprocess.PIPE
     )
     assert parent.stdout is not None
-    await parent.stdout.readline()
-    await _put(f"unix://{state_dir}/valkey.sock", b"before the kill")
-    parent.kill()
-    await parent.wait()
+    try:
+        await parent.stdout.readline()
+        await _put(f"unix://{state_dir}/valkey.sock", b"before the kill")
+    finally:
+        parent.kill()
+        await parent.wait()
     # Starts only once the orphan has let go of the folder's lock: so it ended.
     server = await start_embedded_redis(state_dir, port=None)
     try:

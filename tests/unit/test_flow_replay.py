@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from services.hybrid_engine.adapters.messages import read_state, write_state
 from services.hybrid_engine.classic.answering import ClassicAnswering
-from services.hybrid_engine.flow.fold import replay
+from services.hybrid_engine.flow.fold import fold, replay
 from services.hybrid_engine.flow.state import Attached, Event, FlowState
 from services.hybrid_engine.hybrid.answering import HybridAnswering
 from services.hybrid_engine.llm.tiers import Cascade
@@ -14,8 +14,8 @@ from tests.fakes.engine_parts import FakeModel, FakePassages, example_bundle, ex
 
 RULES = example_rules()
 TEXTS = st.sampled_from(
-    ["", "bonjour", "je veux commander", "à Cocody", "non, c'est Yopougon pas Cocody", "07 07 07 07 07", "+225 0101020304",
-     "07 07 07", "oui", "non", "annule", "Livrez-vous le dimanche ?", "Abidjan nord", "un conseiller", "Yop, 0505050505"]
+    ["", "bonjour", "je veux commander", "à Cocody", "non, c'est Yopougon pas Cocody", "07 07 07 07 07", "oui", "non",
+     "+225 0101020304", "07 07 07", "annule", "Livrez-vous le dimanche ?", "Abidjan nord", "un conseiller", "Yop, 0505"]
 ) | st.text(max_size=40)  # fmt: skip
 IMAGES = st.builds(
     Attached,
@@ -25,9 +25,15 @@ IMAGES = st.builds(
     caption=st.sampled_from(["", "le colis", "capture du paiement", "à Abobo"]),
 )
 EVENTS = st.lists(
-    st.builds(Event, turn_id=st.just("t"), conversation_id=st.just("c"), text=TEXTS, attachments=st.tuples() | st.tuples(IMAGES)),
+    st.builds(
+        Event,
+        turn_id=st.just("t"),
+        conversation_id=st.just("c"),
+        text=TEXTS,
+        attachments=st.tuples() | st.tuples(IMAGES),
+    ),
     max_size=12,
-)  # fmt: skip
+)
 
 
 def wire(state: FlowState) -> bytes:
@@ -46,14 +52,8 @@ def test_a_state_survives_its_way_over_the_wire_between_turns(events: list[Event
     state = FlowState(flow_id=RULES.flow_id)
     for at in range(len(events)):
         state = read_state(write_state(state))
-        state = replay_from(state, events[at])
+        state = fold(state, events[at], RULES)
     assert state == replay(events, RULES)
-
-
-def replay_from(state: FlowState, event: Event) -> FlowState:
-    from services.hybrid_engine.flow.fold import fold
-
-    return fold(state, event, RULES)
 
 
 @settings(deadline=None, max_examples=60)

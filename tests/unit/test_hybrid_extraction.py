@@ -5,7 +5,7 @@ import pytest
 from services.hybrid_engine.hybrid.extraction import extract_answer, sentences
 from services.hybrid_engine.turn import Passage
 
-HOURS = "# Horaires\n\nL'entrepôt est ouvert du lundi au vendredi de 8h à 18h. Il est fermé le dimanche et les jours fériés."
+HOURS = "# Horaires\n\nL'entrepôt est ouvert du lundi au vendredi de 8h à 18h. Il est fermé le dimanche."
 PRICES = "# Tarifs\n\n- 3 paquets - 13.000 FCFA\n- 6 paquets - 25.000 FCFA\n- 12 paquets - 48.000 FCFA"
 RETURNS = "Le remboursement est fait sous 5 jours ouvrés, sur le numéro qui a payé. L'échange est gratuit à l'entrepôt."
 

@@ -6,7 +6,6 @@ import time
 import pytest
 
 from libs.common.errors import Conflict, NotFound, Unavailable
-from libs.common.request_context import current
 from services.router.conversations import ConversationRef
 from services.router.ladder import EngineAnswer
 from services.router.turn import NO_STATE, Attachment, FlowState, Rung, Stored, Turn, Variant
@@ -74,14 +73,6 @@ async def test_engine_gets_history_state_language_and_channel() -> None:
 
 async def test_cacheable_answer_is_stored_after_the_reply_with_its_own_deadline() -> None:
     world = RouterWorld()
-    budgets: list[float] = []
-    plain_store = world.answers.store
-
-    async def store(answer: object) -> None:
-        budgets.append(current().budget.remaining())
-        await plain_store(answer)
-
-    world.answers.store = store  # type: ignore[method-assign]
     world.hybrid.script.append(
         EngineAnswer(
             "Oui. Votre zone ?", NO_STATE, knowledge_text="Oui.", cacheable=True, agent="vente", knowledge_epoch=7
@@ -92,7 +83,7 @@ async def test_cacheable_answer_is_stored_after_the_reply_with_its_own_deadline(
     await world.background.finish(timeout_seconds=1)
     (kept,) = world.answers.stored
     assert (kept.question, kept.text, kept.agent, kept.knowledge_epoch) == ("livrez-vous ?", "Oui.", "vente", 7)
-    assert budgets[0] > 1.5
+    assert world.answers.budgets[0] > 1.5
 
 
 async def test_emergency_and_uncacheable_answers_are_not_stored() -> None:
@@ -219,7 +210,7 @@ async def test_state_of_another_replica_stands_when_waiting_turns_are_kept() -> 
     world.store.trouble = Trouble("error")
     await world.say("sans magasin")
     world.store.trouble = Trouble()
-    other.steady._store = world.store
+    other.steady._store, other.ids = world.store, iter(range(1000, 2000))
     for text in ("a", "b"):
         await other.say(text)
     assert await world.steady.replay()

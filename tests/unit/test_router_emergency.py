@@ -19,7 +19,7 @@ def state(*names: str) -> FlowState:
         ((), FIRST_REQUEST),
         (("photo",), "Envoyez 2000F sur +225 0787360757, puis capture."),
         (("photo", "paiement"), "Dites-nous la commune."),
-        (("photo", "paiement", "zone"), LATER),
+        (("photo", "paiement", "zone"), "Votre numéro ?"),
         (("photo", "paiement", "zone", "tel"), LATER),
         (("paiement",), FIRST_REQUEST),
     ],

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import traceback
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import grpc
 import grpc.aio
@@ -48,13 +48,18 @@ def stack_without_text(problem: BaseException) -> str:
     while seen is not None:
         lines += traceback.format_tb(seen.__traceback__)
         lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}\n")
-        if isinstance(seen, BaseExceptionGroup):
-            inner = ", ".join(type(each).__qualname__ for each in seen.exceptions)
-            lines.append(f"holding {inner}\n")
+        if members := _members(seen):
+            lines.append(f"holding {', '.join(type(each).__qualname__ for each in members)}\n")
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
         if seen is not None:
             lines.append("caused by\n")
     return "".join(lines)
+
+
+def _members(problem: BaseException) -> tuple[BaseException, ...]:
+    if not isinstance(problem, BaseExceptionGroup):
+        return ()
+    return cast("BaseExceptionGroup[BaseException]", problem).exceptions
 
 
 def _named(problem: BaseException) -> ReparteeError | None:
@@ -62,9 +67,8 @@ def _named(problem: BaseException) -> ReparteeError | None:
         return problem
     if isinstance(problem, grpc.aio.AioRpcError):
         return from_rpc_error(problem)
-    if isinstance(problem, BaseExceptionGroup):
-        # A task group wraps what its tasks raise.
-        for each in problem.exceptions:
-            if (found := _named(each)) is not None:
-                return found
+    # A task group wraps what its tasks raise.
+    for each in _members(problem):
+        if (found := _named(each)) is not None:
+            return found
     return None

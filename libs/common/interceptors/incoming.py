@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError
 from opentelemetry.trace import Tracer
 
@@ -53,14 +53,14 @@ class Incoming:
         self._tenant_of = admission.tenant_reader(method.input_type)
         self._validate = validation.validator_for(method.input_type) if is_built else None
         behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-        self._behaviour = behaviour if is_built else _unbuilt(self._rpc)
+        self._behaviour: Callable[[Any, Any], Any] = behaviour if is_built else _unbuilt(self._rpc)
         self._generates = inspect.isasyncgenfunction(self._behaviour)
         if not self._generates and not inspect.iscoroutinefunction(self._behaviour):
             raise TypeError(f"the handler of {self._rpc} is neither a coroutine function nor an async generator")
         self._respond = self._write if handler.response_streaming else self._behaviour
         self._serve = self._serve_stream if handler.request_streaming else self._serve_one
 
-    async def serve(self, payload: Any, context: _Context) -> Any:
+    async def serve(self, payload: Any, context: _Context) -> Any:  # noqa: PLR0912  # each function more costs every call
         """Serves one call. `payload` is the request's bytes, or a stream of them."""
         authorizations: list[str | bytes] = []
         request_id: str | bytes | None = None
@@ -114,8 +114,9 @@ class Incoming:
                 tracing.finish(span, code, reason)
 
     async def _serve_within(self, seconds: float, payload: Any, context: _Context, call: RequestContext) -> Any:
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with limit:
                 return await self._serve(payload, context, call)
         except TimeoutError:
             if limit.expired():
@@ -195,50 +196,16 @@ def wrap(rules: Rules, method: MethodDescriptor, handler: Any, *, is_built: bool
     incoming = Incoming(rules, method, handler, is_built=is_built)
     serialize = handler.response_serializer
     serve = incoming.serve
+    make: Any
     if handler.request_streaming and handler.response_streaming:
-        return grpc.stream_stream_rpc_method_handler(serve, None, serialize)
-    if handler.request_streaming:
-        return grpc.stream_unary_rpc_method_handler(serve, None, serialize)
-    if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler(serve, None, serialize)
-    return grpc.unary_unary_rpc_method_handler(serve, None, serialize)
-
-
-def register(
-    rules: Rules, service: ServiceDescriptor, add: Callable[[Any, Any], None], servicer: object, server: Any
-) -> None:
-    """Adds `servicer` to `server` by the generated function `add`, with every handler wrapped.
-
-    A method that the servicer leaves to its generated base answers UNIMPLEMENTED (NOT_BUILT).
-    """
-    recorder = _Recorder()
-    add(servicer, recorder)
-    handlers = {
-        method.name: wrap(rules, method, recorder.handlers[method.name], is_built=_is_built(servicer, method.name))
-        for method in service.methods
-    }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
-    server.add_registered_method_handlers(service.full_name, handlers)
-
-
-class _Recorder:
-    """Stands where a server is expected, and keeps the handlers that generated code adds."""
-
-    def __init__(self) -> None:
-        self.handlers: dict[str, Any] = {}
-
-    def add_generic_rpc_handlers(self, _handlers: object) -> None:
-        """The same handlers come again, one by one, below."""
-
-    def add_registered_method_handlers(self, _service: str, handlers: dict[str, Any]) -> None:
-        self.handlers = handlers
-
-
-def _is_built(servicer: object, name: str) -> bool:
-    for each in type(servicer).__mro__:
-        if name in vars(each):
-            return not each.__module__.endswith("_pb2_grpc")
-    return True
+        make = grpc.stream_stream_rpc_method_handler
+    elif handler.request_streaming:
+        make = grpc.stream_unary_rpc_method_handler
+    elif handler.response_streaming:
+        make = grpc.unary_stream_rpc_method_handler
+    else:
+        make = grpc.unary_unary_rpc_method_handler
+    return make(serve, None, serialize)
 
 
 def _unbuilt(rpc: str) -> Callable[[Any, Any], Awaitable[None]]:

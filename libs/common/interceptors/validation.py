@@ -90,15 +90,17 @@ def _refusal(violations: list[FieldViolation]) -> InvalidRequest:
 def _field_checks(field: FieldDescriptor) -> list[Check]:
     name, kind, repeated = field.name, field.type, field.is_repeated
     checks: list[Check] = []
-    if field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]:
+    options: Any = field.GetOptions()
+    if field_behavior_pb2.REQUIRED in options.Extensions[field_behavior_pb2.field_behavior]:
         has_presence = field.has_presence and not repeated
         checks.append(_present_message(name) if has_presence else _not_empty(name))
     if repeated and (most := _ITEMS.get(field.full_name)) is not None:
         checks.append(_at_most_items(name, most))
-    if kind == FieldDescriptor.TYPE_MESSAGE:
-        if field.message_type.GetOptions().map_entry:
+    message_type = field.message_type
+    if message_type is not None:
+        if message_type.GetOptions().map_entry:
             return checks
-        nested = check_for(field.message_type)
+        nested = check_for(message_type)
         if nested is not None:
             checks.append(_each(name, nested) if repeated else _inside(name, nested))
     elif kind == FieldDescriptor.TYPE_STRING:

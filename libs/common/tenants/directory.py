@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Any, Protocol, Self, cast
 
 from libs.common.errors import InvalidRequest, NotFound, ReparteeError, Unavailable
 from libs.common.request_context import TenantId
@@ -65,7 +65,7 @@ class TenantDirectory:
         self._wait = wait
         self._entries: OrderedDict[TenantId, _Entry] = OrderedDict()
         self._fetches: dict[TenantId, asyncio.Task[_Entry]] = {}
-        self._tasks: set[asyncio.Task[_Entry] | asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._is_listening = False
 
     async def __aenter__(self) -> Self:

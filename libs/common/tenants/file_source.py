@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -156,7 +156,7 @@ class FileTenantStore:
         _replace(self._folder / "versions.json", json.dumps(records, indent=1))
 
     @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self) -> Generator[None]:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -164,7 +164,7 @@ class FileTenantStore:
 
 
 @contextlib.contextmanager
-def _store_faults() -> Iterator[None]:
+def _store_faults() -> Generator[None]:
     try:
         yield
     except (OSError, ValueError) as error:

@@ -17,7 +17,8 @@ local version = tonumber(held[1] or '0')
 local current = held[2] and version or 0
 if tonumber(ARGV[1]) ~= 0 and tonumber(ARGV[1]) ~= current then return {'mismatch', current} end
 if held[2] == ARGV[3] then return {'same', version} end
-redis.call('HSET', KEYS[1], 'version', version + 1, 'bundle', ARGV[3], 'actor', ARGV[4], 'reason', ARGV[5], 'updated_ms', ARGV[6])
+redis.call('HSET', KEYS[1], 'version', version + 1, 'bundle', ARGV[3],
+  'actor', ARGV[4], 'reason', ARGV[5], 'updated_ms', ARGV[6])
 redis.call('ZADD', KEYS[2], 0, ARGV[2])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'tenant', ARGV[2])
 return {'changed', version + 1}

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Mapping
 from typing import Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from libs.common.errors import FieldViolation, InvalidRequest
 from libs.common.tenants.bundle import TenantBundle
 from libs.common.tenants.semantics import find_contradictions
-from libs.common.tenants.yaml_tree import Path, YamlTree, read_yaml
+from libs.common.tenants.yaml_tree import Path, read_yaml
 
 MAX_BUNDLE_BYTES = 256 * 1024
 # More would not be read.
@@ -36,15 +37,15 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
                 for found in tree.mistakes
             ]
         )
-    if not isinstance(tree.root, dict):
+    if not isinstance(tree.root, Mapping):
         raise _invalid([FieldViolation(f"{source_name}:1", "expected keys and values, such as `id: my-shop`")])
     problems: list[tuple[Path, str]] = []
     bundle: TenantBundle | None = None
     try:
         # As JSON, where lists may become tuples under strict rules.
-        bundle = TenantBundle.model_validate_json(json.dumps(tree.root))
+        bundle = TenantBundle.model_validate_json(json.dumps(cast("object", tree.root)))
     except ValidationError as error:
-        problems.extend(_shape_problem(found, tree) for found in error.errors(include_url=False))
+        problems.extend(_shape_problem(found) for found in error.errors(include_url=False))
     if bundle is not None:
         problems.extend(find_contradictions(bundle))
     if problems or bundle is None:
@@ -74,7 +75,7 @@ def _invalid(violations: list[FieldViolation]) -> InvalidRequest:
     return InvalidRequest("BUNDLE_INVALID", message, violations=violations[:_MAX_PROBLEMS])
 
 
-def _shape_problem(error: Any, tree: YamlTree) -> tuple[Path, str]:
+def _shape_problem(error: Any) -> tuple[Path, str]:
     path: Path = tuple(part for part in error["loc"] if part != "[key]")
     kind = cast("str", error["type"])
     found = cast("object", error.get("input"))

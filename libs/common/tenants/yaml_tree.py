@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import re2
 import yaml
+
+from libs.common.linear_pattern import linear_pattern
 
 Path = tuple[str | int, ...]
 
 MAX_NODES = 20_000
 MAX_DEPTH = 16
 
-_INT = re2.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_FLOAT = re2.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
+_INT = linear_pattern(r"-?(?:0|[1-9][0-9]{0,17})")
+_FLOAT = linear_pattern(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 # Not YAML 1.1's yes, no, on and off: `country: NO` is Norway. Not octal either: 0757360757 is a phone number.
 _WORDS: Mapping[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
@@ -101,7 +102,7 @@ class _Builder:
         return True
 
     def _begin_key(self, event: Any, top: _Open) -> bool:
-        if not isinstance(event, yaml.ScalarEvent):
+        if getattr(event, "value", None) is None:
             self._mistake(event, top.path, "a key must be a word")
             return False
         key = cast("str", event.value)

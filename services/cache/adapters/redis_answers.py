@@ -94,10 +94,14 @@ class _Keys:
 
 
 class RedisAnswers:
-    """An AnswerStore and CounterStore. An exact hit costs one MGET; keeps at most `capacity` entries a tenant."""
+    """An AnswerStore and CounterStore. An exact hit costs one MGET; keeps at most `capacity` entries a tenant.
 
-    def __init__(self, store: RedisStore, *, capacity: int = 2000) -> None:
+    `patient` is the same database with more time: loading a tenant and keeping an answer outlast a lookup's read.
+    """
+
+    def __init__(self, store: RedisStore, *, patient: RedisStore | None = None, capacity: int = 2000) -> None:
         self._store = store
+        self._patient = patient or store
         self._capacity = capacity
 
     async def read(self, owner: Principal, entry_ids: Sequence[str]) -> Snapshot:
@@ -116,7 +120,7 @@ class RedisAnswers:
 
     async def changes(self, owner: Principal, since: int | None) -> Changes:
         """See AnswerStore."""
-        redis = self._store.for_tenant(owner)
+        redis = self._patient.for_tenant(owner)
         keys = _Keys(redis)
         reply = await redis.eval(
             _CHANGES, [keys.rows, keys.order, keys.version, keys.floor], [-1 if since is None else since]
@@ -138,7 +142,7 @@ class RedisAnswers:
 
     async def write(self, owner: Principal, entry: Entry, row: Row, *, now: float) -> int | None:
         """See AnswerStore."""
-        redis = self._store.for_tenant(owner)
+        redis = self._patient.for_tenant(owner)
         keys = _Keys(redis)
         key = keys.entry_prefix + entry.entry_id
         version = await redis.eval(
@@ -160,7 +164,7 @@ class RedisAnswers:
 
     async def remove(self, owner: Principal, entry_ids: Sequence[str] | None, *, now: float) -> int:
         """See AnswerStore."""
-        redis = self._store.for_tenant(owner)
+        redis = self._patient.for_tenant(owner)
         keys = _Keys(redis)
         if entry_ids is not None and not entry_ids:
             return 0
@@ -169,29 +173,29 @@ class RedisAnswers:
 
     async def size(self, owner: Principal, *, now: float) -> int:
         """See AnswerStore."""
-        redis = self._store.for_tenant(owner)
+        redis = self._patient.for_tenant(owner)
         return int(await redis.command("ZCOUNT", _Keys(redis).expiry, f"({now}", "+inf"))
 
     async def add(self, increments: Mapping[Principal, Mapping[str, int]]) -> None:
         """See CounterStore."""
         for owner, counts in increments.items():
-            redis = self._store.for_tenant(owner)
+            redis = self._patient.for_tenant(owner)
             pipeline = redis.pipeline()
             for name, count in counts.items():
                 pipeline.command("HINCRBY", _Keys(redis).totals, name, count)
             await pipeline.execute()
-        platform = self._store.platform
+        platform = self._patient.platform
         await platform.command(
             "SADD", platform.key(_FAMILY, "tenants"), *sorted({o.require_tenant() for o in increments})
         )
 
     async def totals(self, owner: Principal) -> dict[str, int]:
         """See CounterStore."""
-        redis = self._store.for_tenant(owner)
+        redis = self._patient.for_tenant(owner)
         return {name: int(value) for name, value in (await redis.hgetall(_Keys(redis).totals)).items()}
 
     async def tenants(self) -> list[TenantId]:
         """See CounterStore."""
-        platform = self._store.platform
+        platform = self._patient.platform
         names = cast("list[bytes]", await platform.command("SMEMBERS", platform.key(_FAMILY, "tenants")))
         return sorted(parse_tenant_id(name.decode()) for name in names)

@@ -1,6 +1,7 @@
 """One OpenAI-compatible language model as a tier."""
 
 import asyncio
+import importlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _MAX_OUTPUT_CHARACTERS = 4096
+_VENDOR_MODULES = ("openai", "httpx", "aiohttp")
 _GOOD_ENDS = frozenset({"stop", "end_turn", "eos"})
 
 
@@ -52,6 +54,7 @@ class OpenAIChat:
         # The SDK's pool dies of many cancelled calls unless something outside bounds it.
         self._slots = asyncio.Semaphore(self._limits.max_concurrent)
         self._client: AsyncOpenAI | None = None
+        self._opening = asyncio.Lock()
         self._closing = AsyncExitStack()
 
     @property
@@ -70,23 +73,42 @@ class OpenAIChat:
 
     async def complete(self, prompt: ChatPrompt, *, timeout_seconds: float) -> ChatReply:
         """Returns the whole reply; see `ChatModel`."""
-        import openai  # noqa: PLC0415  # takes a second, which a process without a model does not pay
-
         whole = min(timeout_seconds, self._limits.whole_seconds)
         try:
             async with asyncio.timeout(whole), self._slots:
-                return await self._stream(prompt, whole)
+                return await self._stream(await self.open(), prompt, whole)
         except TimeoutError:
             raise Unavailable("LLM_TIMEOUT", f"The tier {self._name!r} took too long.") from None
-        except openai.APITimeoutError:
-            raise Unavailable("LLM_TIMEOUT", f"The tier {self._name!r} took too long.") from None
-        except openai.OpenAIError as error:
+        except Exception as error:
+            # Named by module, because only a process that calls a model has the SDK in memory. A refused connection
+            # comes as its timeout error too, so the two are not told apart here.
+            if not type(error).__module__.startswith(_VENDOR_MODULES):
+                raise
             status = getattr(error, "status_code", None)
             detail = f"status {status}" if status else type(error).__name__
             raise Unavailable("LLM_UNAVAILABLE", f"The tier {self._name!r} failed ({detail}).") from None
 
-    async def _stream(self, prompt: ChatPrompt, whole: float) -> ChatReply:
-        client = await self._open()
+    async def open(self) -> "AsyncOpenAI":
+        """Makes the client, once. Importing the SDK takes a second, so it happens in a thread."""
+        if self._client is None:
+            async with self._opening:
+                sdk = await asyncio.to_thread(importlib.import_module, "openai")
+                if self._client is None:
+                    self._client = self._connect(sdk)
+        return self._client
+
+    def _connect(self, sdk: Any) -> "AsyncOpenAI":
+        client: AsyncOpenAI = sdk.AsyncOpenAI(
+            base_url=self._base_url,
+            api_key=self._api_key or "none",
+            max_retries=0,
+            timeout=self._limits.whole_seconds,
+            http_client=sdk.DefaultAioHttpClient(timeout=self._limits.whole_seconds),
+        )
+        self._closing.push_async_callback(client.close)
+        return client
+
+    async def _stream(self, client: "AsyncOpenAI", prompt: ChatPrompt, whole: float) -> ChatReply:
         messages = [{"role": "system", "content": prompt.system}]
         messages += [{"role": role, "content": text} for role, text in prompt.history]
         messages.append({"role": "user", "content": prompt.user})
@@ -131,17 +153,3 @@ class OpenAIChat:
         if finish not in _GOOD_ENDS:
             raise Unavailable("LLM_TRUNCATED", f"The tier {self._name!r} ended with {finish or 'no finish reason'!r}.")
         return ChatReply(text, self._name, finish, prompt_tokens, completion_tokens)
-
-    async def _open(self) -> "AsyncOpenAI":
-        if self._client is None:
-            from openai import AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415  # as above
-
-            self._client = AsyncOpenAI(
-                base_url=self._base_url,
-                api_key=self._api_key or "none",
-                max_retries=0,
-                timeout=self._limits.whole_seconds,
-                http_client=DefaultAioHttpClient(timeout=self._limits.whole_seconds),
-            )
-            self._closing.push_async_callback(self._client.close)
-        return self._client

@@ -70,7 +70,7 @@ def read(event: Event, state: FlowState, rules: FlowRules) -> Reading:
         unknown_zone=unknown,
         suggestions=nearest_zones(statements, rules.zones) if unknown else (),
         free_text=event.text.strip() if _gives_text(event, state, awaiting is not None, question) else "",
-        caption_words=frozenset(tokens(event.text)),
+        caption_words=frozenset(tokens(statements)),
     )
 
 

@@ -10,6 +10,8 @@ from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, NOT_THERE, NOT_T
 
 # A spelling this near to a known zone is that zone; the recap shows it before anything is ordered.
 _SAME_SPELLING = 0.85
+# Characters before a place in which it may be negated.
+_LOOK_BACK = 40
 _LEAVES = re.compile(r"(?i)\b(?:de |d['’])$")
 _NAMED = (["commune"], ["quartier"], ["zone"], ["cote"], ["pres"], ["marche"], ["centre"])
 _LEAD_WORDS = FUNCTION_WORDS | word_set("zone quartier commune livraison livrer livrez habite adresse vers cote plutot")
@@ -21,7 +23,9 @@ def read_zone(text: str, places: Places) -> str:
     «Yopougon pas Cocody» is Yopougon, «de Cocody à Yopougon» too: a place that is negated, or left, does not count, and
     of the others the last one does.
     """
-    found = [official for official, start, _ in places.find(text) if not _set_aside(text[:start])]
+    found = [
+        official for official, start, _ in places.find(text) if not _set_aside(text[max(0, start - _LOOK_BACK) : start])
+    ]
     return found[-1] if found else ""
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from libs.common.text_fold import stems, tokens
@@ -17,10 +17,9 @@ _MAX_SENTENCES = 2
 _SECOND_SHARE = 0.6
 _MIN_OVERLAP = 0.2
 _PASSAGES = 3
-_EXPECTED_SHAPES = {
-    "combien": re.compile(r"\d"), "how": re.compile(r"\d"), "prix": re.compile(r"\d"), "quand": re.compile(r"\d"),
-    "when": re.compile(r"\d"), "heure": re.compile(r"\d"), "heures": re.compile(r"\d"),
-}  # fmt: skip
+_CONTEXT_SHARE = 0.6
+_FIGURE_BONUS = 0.25
+_ASKS_FOR_FIGURE = frozenset({"combien", "prix", "quand", "heure", "heures", "tarif", "how", "when", "price"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class _Sentence:
 
 def extract_answer(question: str, passages: Sequence[Passage]) -> Extract | None:
     """Returns the one or two sentences that answer `question` best, or None when none shares enough with it."""
-    asked = _asked_stems(question)
+    asked = _stems(question)
     if not asked or not passages:
         return None
     candidates = _score(question, asked, passages[:_PASSAGES])
@@ -51,9 +50,9 @@ def extract_answer(question: str, passages: Sequence[Passage]) -> Extract | None
     if best.score < _MIN_OVERLAP:
         return None
     chosen = [best]
-    covered = _asked_stems(best.text) & asked
+    covered = _stems(best.text) & asked
     for other in sorted(candidates, key=lambda sentence: (-sentence.score, sentence.order)):
-        adds = (_asked_stems(other.text) & asked) - covered
+        adds = (_stems(other.text) & asked) - covered
         if other is not best and other.passage is best.passage and adds and other.score >= _SECOND_SHARE * best.score:
             chosen.append(other)
             break
@@ -63,33 +62,33 @@ def extract_answer(question: str, passages: Sequence[Passage]) -> Extract | None
 
 
 def _score(question: str, asked: frozenset[str], passages: Sequence[Passage]) -> list[_Sentence]:
-    split = [(passage, sentence) for passage in passages for sentence in sentences(passage.text)]
-    frequency: dict[str, int] = {}
-    for _, sentence in split:
-        for stem in _asked_stems(sentence) & asked:
-            frequency[stem] = frequency.get(stem, 0) + 1
-    weight = {stem: math.log(1 + (len(split) + 1) / (1 + frequency.get(stem, 0))) for stem in asked}
+    split = [(passage, part, heading) for passage in passages for part, heading in _with_headings(passage.text)]
+    told = [_stems(part) & asked for _, part, _ in split]
+    frequency = {stem: sum(stem in own for own in told) for stem in asked}
+    weight = {stem: math.log(1 + (len(split) + 1) / (1 + frequency[stem])) for stem in asked}
     total = sum(weight.values())
-    shapes = [_EXPECTED_SHAPES[word] for word in tokens(question) if word in _EXPECTED_SHAPES]
+    wants_figure = bool(_ASKS_FOR_FIGURE & frozenset(tokens(question)))
     scored: list[_Sentence] = []
-    for order, (passage, sentence) in enumerate(split):
-        if sentence.endswith("?") or sentence.startswith("#"):
-            continue
+    for order, ((passage, part, heading), own) in enumerate(zip(split, told, strict=True)):
         # What a title or the question above a sentence says, the sentence need not repeat.
-        context = _asked_stems(f"{passage.title} {_heading_of(sentence, passage.text)}") & asked
-        own = _asked_stems(sentence) & asked
-        overlap = sum(weight[stem] for stem in own) + 0.6 * sum(weight[stem] for stem in context - own)
+        context = (_stems(f"{passage.title} {heading}") & asked) - own
+        overlap = sum(weight[stem] for stem in own) + _CONTEXT_SHARE * sum(weight[stem] for stem in context)
         score = overlap / total
-        if score and any(shape.search(sentence) for shape in shapes):
-            score += 0.25
-        scored.append(_Sentence(sentence, passage, order, score))
+        if score and wants_figure and any(character.isdigit() for character in part):
+            score += _FIGURE_BONUS
+        scored.append(_Sentence(part, passage, order, score))
     return scored
 
 
-def _heading_of(sentence: str, text: str) -> str:
-    """The question or heading that stands just before `sentence` in `text`, or nothing."""
-    before = [part for part in sentences(text[: text.find(sentence)]) if part] if sentence in text else []
-    return before[-1] if before and (before[-1].endswith("?") or before[-1].startswith("#")) else ""
+def _with_headings(text: str) -> Iterator[tuple[str, str]]:
+    """Yields the sentences of `text` that state something, each with the question or heading just before it."""
+    heading = ""
+    for part in sentences(text):
+        if part.endswith("?") or part.startswith("#"):
+            heading = part
+        else:
+            yield part, heading
+            heading = ""
 
 
 def sentences(text: str) -> list[str]:
@@ -103,7 +102,7 @@ def sentences(text: str) -> list[str]:
     return [clean for clean in (" ".join(part.split()).lstrip("-*• ").strip() for part in found) if clean]
 
 
-def _asked_stems(text: str) -> frozenset[str]:
+def _stems(text: str) -> frozenset[str]:
     """The stems by which a question and a sentence meet. French stems, which let English at least match itself."""
     return frozenset(
         stems(

@@ -1,7 +1,6 @@
 """Reranks with Cohere's multilingual models."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 
 import httpx
@@ -11,16 +10,18 @@ from cohere.core.api_error import ApiError
 from libs.common.errors import Unavailable
 from services.rag.reranking import Ranked
 
-_LOG = logging.getLogger(__name__)
-
 # Under the pool's size: a call that waits here and is cancelled does not wear the pool out.
 _CONCURRENT = 32
 
 
 class CohereReranker:
-    """Implements Reranker. No retries: the caller has a good order already, and no time."""
+    """Implements Reranker. No retries: the caller has a good order already, and no time.
+
+    `failure` is the reason of the last call when it failed, else empty.
+    """
 
     def __init__(self, *, api_key: str, model: str, base_url: str | None = None) -> None:
+        self.failure = ""
         self._model = model
         self._http = httpx.AsyncClient(
             limits=httpx.Limits(max_connections=2 * _CONCURRENT, max_keepalive_connections=_CONCURRENT)
@@ -47,14 +48,19 @@ class CohereReranker:
                     top_n=limit,
                     request_options={"timeout": timeout_seconds, "max_retries": 0},
                 )
-                return [Ranked(result.index, float(result.relevance_score)) for result in answer.results]
+                ranked = [Ranked(result.index, float(result.relevance_score)) for result in answer.results]
             except ApiError as error:
-                raise Unavailable(_reason(error.status_code), "The reranker answered with an error.") from None
-            except httpx.HTTPError as error:
-                _LOG.warning("the reranker did not answer: %s", type(error).__name__)
-                raise Unavailable("RERANKER_UNAVAILABLE", "The reranker does not answer.") from None
+                raise self._failed(_reason(error.status_code), "The reranker answered with an error.") from None
+            except httpx.HTTPError:
+                raise self._failed("RERANKER_UNAVAILABLE", "The reranker does not answer.") from None
             except (AttributeError, TypeError, ValueError):
-                raise Unavailable("RERANKER_INVALID", "The reranker's answer is not one.") from None
+                raise self._failed("RERANKER_INVALID", "The reranker's answer is not one.") from None
+        self.failure = ""
+        return ranked
+
+    def _failed(self, reason: str, message: str) -> Unavailable:
+        self.failure = reason
+        return Unavailable(reason, message)
 
     async def aclose(self) -> None:
         """Closes its connections."""

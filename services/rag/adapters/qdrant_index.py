@@ -37,7 +37,8 @@ class QdrantIndex:
     """Implements PassageIndex on a server, in one collection for all tenants.
 
     The collection is made at first use, by whichever replica comes first; while the server is away every call raises
-    Unavailable and the next one tries again. Deletions wait until they are applied.
+    Unavailable and the next one tries again. Deletions wait until they are applied. `failure` is what the last
+    operation failed with, else empty.
     """
 
     def __init__(self, client: AsyncQdrantClient, *, embedder_id: str, dimensions: int) -> None:
@@ -45,6 +46,7 @@ class QdrantIndex:
         self._embedder_id = embedder_id
         self._dimensions = dimensions
         self._recorded: str | None = None
+        self.failure = ""
         self._making = asyncio.Lock()
         self._slots = asyncio.Semaphore(_CONCURRENT)
 
@@ -117,9 +119,7 @@ class QdrantIndex:
         await self._ready()
         tenant = scope.tenant if scope else None
         chunks = await self._run(lambda: self._client.count(COLLECTION, count_filter=_filter(tenant)))
-        firsts = await self._run(
-            lambda: self._client.count(COLLECTION, count_filter=_filter(tenant, first_only=True))
-        )
+        firsts = await self._run(lambda: self._client.count(COLLECTION, count_filter=_filter(tenant, first_only=True)))
         return IndexSize(documents=firsts.count, chunks=chunks.count)
 
     async def aclose(self) -> None:
@@ -167,13 +167,16 @@ class QdrantIndex:
     async def _run(self, operation: Callable[[], Awaitable[_T]]) -> _T:
         async with self._slots:
             try:
-                return await operation()
+                answer = await operation()
             except (ApiException, httpx.HTTPError, grpc.RpcError, ValueError, OSError) as error:
                 # The client's messages may quote a payload: the type is all that is logged.
-                _LOG.warning("the Qdrant server did not answer: %s", type(error).__name__)
+                self.failure = type(error).__name__
+                _LOG.warning("the Qdrant server did not answer: %s", self.failure)
                 raise Unavailable(
                     "INDEX_UNAVAILABLE", "The document index does not answer.", retry_after_seconds=1.0
                 ) from None
+        self.failure = ""
+        return answer
 
 
 def _filter(

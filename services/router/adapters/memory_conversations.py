@@ -69,7 +69,7 @@ class MemoryConversations:
         key = _key(ref)
         conversation = self._conversations.get(key) or _Conversation()
         if commit.keep_reply and (first := self._first_reply(conversation, commit.reply.turn_id)):
-            return AlreadyAnswered(first, Stored.MEMORY)
+            return AlreadyAnswered(first, self.stored)
         if commit.base_version != conversation.version:
             return Superseded()
         conversation.version += 1
@@ -84,7 +84,7 @@ class MemoryConversations:
         self._conversations.move_to_end(key)
         if len(self._conversations) > self._max_conversations:
             self._conversations.popitem(last=False)
-        return Committed(Stored.MEMORY)
+        return Committed(self.stored)
 
     async def page(self, ref: ConversationRef, *, size: int, token: str) -> Page | None:
         """Returns one page, or None."""

@@ -1,0 +1,84 @@
+"""What a server listens on, with which limits and which certificates."""
+
+import ipaddress
+
+import grpc
+import grpc.aio
+
+from libs.common.errors import PreconditionFailed
+from libs.common.settings import ServiceSettings
+
+# A stream may last this long; a connection that has reached its age waits for its streams.
+MAX_STREAM_SECONDS = 3600.0
+
+
+def check_listening(settings: ServiceSettings, name: str) -> None:
+    """Raises PreconditionFailed (INSECURE_LISTEN) rather than take credentials in the clear from other machines."""
+    if is_loopback_host(settings.host) or settings.tls_cert_file is not None or settings.insecure_listen:
+        return
+    raise PreconditionFailed(
+        "INSECURE_LISTEN",
+        f"{name} will not listen on {settings.host!r} without TLS: set REPARTEE_TLS_CERT_FILE and "
+        "REPARTEE_TLS_KEY_FILE, or REPARTEE_INSECURE_LISTEN=true where the network itself is trusted.",
+    )
+
+
+def is_loopback_host(host: str) -> bool:
+    """Says whether only this machine reaches what listens on `host`."""
+    if host == "localhost" or host.startswith("unix:"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def server_options(max_receive_bytes: int) -> list[tuple[str, int]]:
+    """Returns the limits of every server as gRPC's channel arguments."""
+    return [
+        # Two servers on one port would share its calls in silence.
+        ("grpc.so_reuseport", 0),
+        # Bounds what one connection can ask for at once, and with it a rapid reset.
+        ("grpc.max_concurrent_streams", 100),
+        # gRPC adds 10 % of jitter. Without an age, clients never learn of new replicas.
+        ("grpc.max_connection_age_ms", 60_000),
+        ("grpc.max_connection_age_grace_ms", int(MAX_STREAM_SECONDS * 1000)),
+        # Below the clients' 30 s, or they would be sent away for pinging too often.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.max_receive_message_length", max_receive_bytes),
+    ]
+
+
+def listen(server: grpc.aio.Server, settings: ServiceSettings, name: str) -> int:
+    """Makes `server` listen; returns its port. Raises PreconditionFailed (PORT_TAKEN, TLS_FILES)."""
+    host = settings.host
+    if host.startswith("unix:"):
+        address = host
+    else:
+        address = f"[{host}]:{settings.port}" if ":" in host and not host.startswith("[") else f"{host}:{settings.port}"
+    credentials = _server_credentials(settings)
+    try:
+        if credentials is not None:
+            return server.add_secure_port(address, credentials)
+        return server.add_insecure_port(address)
+    except RuntimeError:
+        raise PreconditionFailed(
+            "PORT_TAKEN",
+            f"{name} cannot listen on {address}: stop what listens there, or set REPARTEE_PORT to a free port.",
+        ) from None
+
+
+def _server_credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
+    cert, key, ca = settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise PreconditionFailed("TLS_FILES", "Set both REPARTEE_TLS_CERT_FILE and REPARTEE_TLS_KEY_FILE, or neither.")
+    try:
+        roots = ca.read_bytes() if ca is not None else None
+        return grpc.ssl_server_credentials([(key.read_bytes(), cert.read_bytes())], roots, ca is not None)
+    except OSError as error:
+        raise PreconditionFailed(
+            "TLS_FILES", f"A TLS file cannot be read ({type(error).__name__}): {error.filename!r}."
+        ) from None

@@ -30,14 +30,17 @@ class Match(Protocol):
 
 
 class Pattern(Protocol):
-    """A compiled expression; the part of `re.Pattern` that is used here."""
+    """A compiled expression; the part of `re.Pattern` that is used here.
 
-    def search(self, text: str, pos: int | None = None, /) -> Match | None:
-        """Returns the first match from `pos` on."""
+    Each call copies the whole text, so a loop must go over `finditer` or slices, never over positions.
+    """
+
+    def search(self, text: str, /) -> Match | None:
+        """Returns the first match."""
         ...
 
-    def match(self, text: str, pos: int | None = None, /) -> Match | None:
-        """Returns the match that begins at `pos`."""
+    def match(self, text: str, /) -> Match | None:
+        """Returns the match at the beginning of the text."""
         ...
 
     def fullmatch(self, text: str, /) -> Match | None:

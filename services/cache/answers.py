@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from libs.common.embedding.port import Embedder
 from libs.common.errors import Unavailable
-from libs.common.request_context import Principal, TenantId
+from libs.common.request_context import Principal
 from libs.common.stages import Stages, no_stages
 from services.cache import guard
 from services.cache.admission import is_elliptical
 from services.cache.counters import GUARD_REJECTS, SEAL_FAILURES, Counters
 from services.cache.entries import Entry, Vector, scope_of
 from services.cache.fingerprint import fingerprint, language_of, normalise
+from services.cache.index_following import IndexFollower
 from services.cache.lookup import (
     BELOW_THRESHOLD,
     ELLIPTICAL,
@@ -31,7 +32,6 @@ from services.cache.lookup import (
 )
 from services.cache.reading import Reading, read_question
 from services.cache.store import AnswerStore, Policies, Policy, Snapshot
-from services.cache.tenant_index import TenantIndex, TenantIndexes
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Answers:
         *,
         embedder: Embedder,
         policies: Policies,
-        indexes: TenantIndexes,
+        follower: IndexFollower,
         counters: Counters,
         store_budget_seconds: float = 0.15,
         embed_timeout_seconds: float = 1.0,
@@ -62,14 +62,13 @@ class Answers:
         self._store = store
         self._embedder = embedder
         self._policies = policies
-        self._indexes = indexes
+        self._follower = follower
         self._counters = counters
         self._store_budget_seconds = store_budget_seconds
         self._embed_timeout_seconds = embed_timeout_seconds
         self._now = now
         self._clock = clock
         self._stages = stages
-        self._loads: dict[TenantId, asyncio.Task[None]] = {}
         self._faults = 0
         self._resting_until = 0.0
 
@@ -135,7 +134,7 @@ class Answers:
         if vector is None:
             return Lookup(miss_reason=NO_CANDIDATE, threshold=threshold)
         async with asyncio.timeout(self._store_budget_seconds):
-            index = await self.up_to_date(owner, first.version)
+            index = await self._follower.up_to_date(owner, first.version)
             scope = scope_of(agent=question.agent, language=language, embedder_id=self._embedder.embedder_id)
             near = index.search(scope, vector, count=CANDIDATES, epoch=first.epoch, now=self._now())
             if not near:
@@ -167,46 +166,6 @@ class Answers:
         reason = "" if hit else judged[0].refused_by
         kept_vector = None if hit else vector
         return Lookup(hit, reason, kept_vector, tuple(judged), threshold)
-
-    async def up_to_date(self, owner: Principal, version: int) -> TenantIndex:
-        """Returns the tenant's index at `version` or newer; callers of one tenant share a load. Raises Unavailable."""
-        tenant = owner.require_tenant()
-        index = self._indexes.of(tenant)
-        if version in (index.version, 0):
-            return index
-        # A load that was under way may have read before `version` was written; the second cannot have.
-        for _ in range(2):
-            load = self._loads.get(tenant)
-            if load is None:
-                load = self._loads[tenant] = asyncio.create_task(self._load(owner), name="cache-load")
-                load.add_done_callback(lambda done: self._forget_load(tenant, done))
-            # A lookup that runs out of time leaves the load to finish for the next one.
-            await asyncio.shield(load)
-            index = self._indexes.of(tenant)
-            if index.version is not None and index.version >= version:
-                break
-        return index
-
-    async def _load(self, owner: Principal) -> None:
-        index = self._indexes.of(owner.require_tenant())
-        changes = await self._store.changes(owner, index.version)
-        if not changes.is_whole and self._indexes.of(owner.require_tenant()) is not index:
-            # It was let go meanwhile: what changed is no longer enough.
-            changes = await self._store.changes(owner, None)
-        self._note_crossed(owner, changes.crossed_count)
-        self._indexes.load(
-            owner.require_tenant(),
-            version=changes.version,
-            is_whole=changes.is_whole,
-            rows=changes.rows,
-            gone=changes.gone,
-        )
-
-    def _forget_load(self, tenant: TenantId, done: asyncio.Task[None]) -> None:
-        del self._loads[tenant]
-        if not done.cancelled():
-            # Every caller may have gone; the error is then nobody's.
-            done.exception()
 
     async def _read(self, owner: Principal, entry_ids: list[str]) -> Snapshot:
         snapshot = await self._store.read(owner, entry_ids)

@@ -17,6 +17,7 @@ from services.cache.adapters.redis_answers import RedisAnswers
 from services.cache.admin import CacheAdminServicer
 from services.cache.answers import Answers
 from services.cache.counters import Counters
+from services.cache.index_following import IndexFollower
 from services.cache.keeping import Keeping
 from services.cache.servicer import CacheServicer
 from services.cache.settings import CacheSettings
@@ -41,13 +42,13 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
         # Before the server takes calls, so that no lookup waits for the model to load.
         await embedder.warm_up()
         policies = BundlePolicies(directory)
-        indexes = TenantIndexes(max_bytes=settings.cache_index_bytes)
         counters = await stack.enter_async_context(Counters(store))
+        follower = IndexFollower(store, TenantIndexes(max_bytes=settings.cache_index_bytes), counters)
         answers = Answers(
             store,
             embedder=embedder,
             policies=policies,
-            indexes=indexes,
+            follower=follower,
             counters=counters,
             store_budget_seconds=settings.cache_store_budget_seconds,
             embed_timeout_seconds=settings.cache_embed_timeout_seconds,
@@ -57,8 +58,7 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
             store,
             embedder=embedder,
             policies=policies,
-            indexes=indexes,
-            answers=answers,
+            follower=follower,
             embed_timeout_seconds=settings.cache_embed_timeout_seconds,
         )
         servicer = CacheServicer(answers, keeping, embedder_id=embedder.embedder_id)

@@ -14,12 +14,12 @@ from libs.common.errors import FieldViolation, InvalidRequest, Unavailable
 from libs.common.facts import extract_facts
 from libs.common.request_context import Principal
 from services.cache.admission import CONTEXT_BOUND, STALE_EPOCH, refusal_to_keep, ttl_seconds
-from services.cache.answers import Answers
 from services.cache.entries import Entry, Row, SourceRef, Vector, scope_of
 from services.cache.fingerprint import fingerprint, language_of, normalise
+from services.cache.index_following import IndexFollower
 from services.cache.reading import read_question
 from services.cache.store import AnswerStore, Policies
-from services.cache.tenant_index import TenantIndex, TenantIndexes
+from services.cache.tenant_index import TenantIndex
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +73,7 @@ class Keeping:
         *,
         embedder: Embedder,
         policies: Policies,
-        indexes: TenantIndexes,
-        answers: Answers,
+        follower: IndexFollower,
         embed_timeout_seconds: float = 1.0,
         now: Callable[[], float] = time.time,
         spread: Callable[[], float] = _spread,
@@ -82,8 +81,7 @@ class Keeping:
         self._store = store
         self._embedder = embedder
         self._policies = policies
-        self._indexes = indexes
-        self._answers = answers
+        self._follower = follower
         self._embed_timeout_seconds = embed_timeout_seconds
         self._now = now
         self._spread = spread
@@ -130,10 +128,7 @@ class Keeping:
         version = await self._store.write(owner, entry, row, now=now)
         if version is None:
             return Kept(refused_reason=STALE_EPOCH)
-        index = self._indexes.of(tenant)
-        if index.version is not None and index.version + 1 == version:
-            # Nobody else wrote since: no need to read it back.
-            self._indexes.load(tenant, version=version, is_whole=False, rows=(row,), gone=())
+        self._follower.note_own_write(owner, row, version)
         return Kept(entry_id=key)
 
     async def forget(self, owner: Principal, *, document_id: str, question: str, everything: bool) -> int:
@@ -177,7 +172,7 @@ class Keeping:
 
     async def _whole_index(self, owner: Principal) -> TenantIndex:
         snapshot = await self._store.read(owner, [])
-        return await self._answers.up_to_date(owner, snapshot.version)
+        return await self._follower.up_to_date(owner, snapshot.version)
 
     async def _remove(self, owner: Principal, entry_ids: Sequence[str]) -> int:
         return await self._store.remove(owner, entry_ids, now=self._now()) if entry_ids else 0

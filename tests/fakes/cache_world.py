@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from libs.common.request_context import Principal, TenantId
 from services.cache.answers import Answers
 from services.cache.counters import Counters
+from services.cache.index_following import IndexFollower
 from services.cache.keeping import Keeping, Kept, Offer
 from services.cache.lookup import Lookup, Question
 from services.cache.store import AnswerStore, CounterStore, Policy
@@ -52,13 +53,13 @@ class CacheWorld:
         self.clock = clock or Clock()
         self.embedder = embedder or HashEmbedder()
         self.counters = Counters(totals)
-        self.indexes = TenantIndexes(max_bytes=max_bytes)
+        follower = IndexFollower(store, TenantIndexes(max_bytes=max_bytes), self.counters)
         policies = FixedPolicies()
         self.answers = Answers(
             store,
             embedder=self.embedder,
             policies=policies,
-            indexes=self.indexes,
+            follower=follower,
             counters=self.counters,
             now=self.clock,
         )
@@ -66,8 +67,7 @@ class CacheWorld:
             store,
             embedder=self.embedder,
             policies=policies,
-            indexes=self.indexes,
-            answers=self.answers,
+            follower=follower,
             now=self.clock,
             spread=lambda: 1.0,
         )

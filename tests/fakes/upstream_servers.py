@@ -1,5 +1,7 @@
 """A cache and an engine as real servers in this process, for tests of the router as a whole."""
 
+# ruff: noqa: N802 - names are the generated stub's
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -4,6 +4,8 @@ import asyncio
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from libs.common.errors import Conflict, NotFound, Unavailable
 from services.router.conversations import ConversationRef
@@ -227,15 +229,24 @@ async def test_full_waiting_room_is_said() -> None:
     assert world.steady.lost == 1
 
 
-async def test_switching_systems_between_turns_never_changes_the_state() -> None:
-    states = []
-    for percents in ([100] * 6, [0] * 6, [100, 0, 0, 100, 0, 100]):
+@given(st.lists(st.sampled_from([0.0, 37.5, 100.0]), min_size=1, max_size=8), st.lists(st.integers(0, 7), max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_any_interleaving_of_switches_and_retries_gives_the_same_state(
+    percents: list[float], retried: list[int]
+) -> None:
+    """Compared with the same conversation on classic alone, without a retry."""
+
+    async def last_state(percents: list[float], retried: list[int]) -> FlowState:
         world = RouterWorld()
         for number, percent in enumerate(percents):
             world.chat = world.make_chat(percent)
             last = await world.say(f"message {number}", turn_id=f"t{number}")
-        states.append(last.reply.state)
-    assert states[0] == states[1] == states[2]
+            if number in retried:
+                world.chat = world.make_chat(100.0 - percent)
+                assert (await world.say(f"message {number}", turn_id=f"t{number}")).replayed
+        return last.reply.state
+
+    assert asyncio.run(last_state(percents, retried)) == asyncio.run(last_state([0.0] * len(percents), []))
 
 
 async def test_chat_answers_without_waiting_for_anybody_elses_conversation() -> None:

@@ -16,7 +16,7 @@ class Fact:
 
     `kind` is money, quantity, number, phone, date, time, percent, place, email, url or reference. `value` is
     normalised: `25.000 F` gives `25000`, a day without a year `11-12` (month, day), an hour `18:30`, a phone its
-    national digits. `unit` is a currency (ISO 4217), a unit in French and the singular, a phone's calling code, or empty.
+    national digits. `unit` is a currency (ISO 4217), a French unit in the singular, a phone's calling code, or empty.
     `start` and `end` are characters of the text.
     """
 

@@ -15,6 +15,8 @@ _GROUP = linear_pattern(r"\d+")
 _THEN_CURRENCY = linear_pattern(rf" ?{CURRENCY}")
 _MIN_DIGITS, _MAX_DIGITS = 7, 17
 _MAX_SEPARATOR = 3
+# A slice, because RE2's wrapper copies the text it is given.
+_CURRENCY_WINDOW = 16
 
 
 class _Plan(NamedTuple):
@@ -62,7 +64,7 @@ def _longest_from(text: str, groups: list[tuple[int, int]], first: int, country:
     for at, candidate in reversed(candidates):
         read = read_digits(candidate, country, is_international=is_international)
         end = groups[at][1]
-        if read and not _THEN_CURRENCY.match(text, end):
+        if read and not _THEN_CURRENCY.match(text[end : end + _CURRENCY_WINDOW]):
             value, calling_code = read
             return Found("phone", value, calling_code, start - is_international, end), at + 1
     return None

@@ -43,7 +43,7 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
     bundle: TenantBundle | None = None
     try:
         # As JSON, where lists may become tuples under strict rules.
-        bundle = TenantBundle.model_validate_json(json.dumps(cast("object", tree.root)))
+        bundle = TenantBundle.model_validate_json(json.dumps(tree.root))
     except ValidationError as error:
         problems.extend(_shape_problem(found) for found in error.errors(include_url=False))
     if bundle is not None:

@@ -85,13 +85,15 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
             stages=stages(telemetry.tracer),
         )
         ingestion = Ingestion(index=index, embedder=embedder, clock=clock, rules=rules)
-        servicer = RagServicer(
+        servicer = RagServicer(  # pyright: ignore[reportAbstractUsage]  # patterns are not served yet
             retrieval=retrieval,
             ingestion=ingestion,
             catalog=Catalog(index=index, rules=rules),
             facts=FactReading(directory),
         )
-        admin = RagAdminServicer(retrieval=retrieval, index=index, embedder_id=embedder.embedder_id)
+        admin = RagAdminServicer(  # pyright: ignore[reportAbstractUsage]  # patterns are not served yet
+            retrieval=retrieval, index=index, embedder_id=embedder.embedder_id
+        )
         parts = (index_part, clock_part, reranker_part, Part("embedder", "up", embedder.embedder_id))
         server = await stack.enter_async_context(
             running_server(

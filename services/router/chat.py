@@ -9,6 +9,7 @@ from typing import Protocol
 from libs.common.errors import ReparteeError, Unavailable
 from libs.common.request_context import Budget, RequestContext, TenantId, use_context
 from libs.common.tenants.bundle import TenantBundle
+from services.router.answers import Answers, Lookup, NewAnswer
 from services.router.assignment import Assignment
 from services.router.background import Background
 from services.router.conversations import (
@@ -20,9 +21,10 @@ from services.router.conversations import (
     Superseded,
 )
 from services.router.ladder import RESERVE_SECONDS, EngineAnswer, EngineQuestion, Ladder, Served
+from services.router.replies import cached_reply, served_reply
 from services.router.rollout import Rollout
 from services.router.tally import Tally
-from services.router.turn import CacheOutcome, Embedding, Message, Reply, Rung, Source, Stored, Turn, Variant
+from services.router.turn import Message, Reply, Stored, Turn, Variant
 from services.router.turn_order import TurnOrder, conversation_busy
 
 CACHE_TIMEOUT_SECONDS = 0.15
@@ -30,51 +32,6 @@ CACHE_TIMEOUT_SECONDS = 0.15
 MAX_CLOCK_ERROR_SECONDS = 86_400.0
 _STORE_ANSWER_SECONDS = 2.0
 _MAX_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class CachedAnswer:
-    """An answer that was given before."""
-
-    text: str
-    outcome: CacheOutcome
-    agent: str
-    sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """What the cache said: a hit, or why not, with the question's embedding when one was made."""
-
-    hit: CachedAnswer | None = None
-    miss_reason: str = ""
-    embedding: Embedding | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewAnswer:
-    """An answer to keep. `agent` is the one that the customer asked for, `answered_by` the one that answered."""
-
-    question: str
-    text: str
-    agent: str
-    answered_by: str
-    locale: str
-    sources: tuple[Source, ...]
-    embedding: Embedding | None
-    knowledge_epoch: int
-
-
-class Answers(Protocol):
-    """The semantic cache."""
-
-    async def lookup(self, question: str, *, agent: str, locale: str, timeout_seconds: float) -> Lookup:
-        """Returns a hit or a miss; a cache that fails, or is late, is a miss (CACHE_UNAVAILABLE)."""
-        ...
-
-    async def store(self, answer: NewAnswer) -> None:
-        """Keeps an answer; raises a ReparteeError when it could not be kept."""
-        ...
 
 
 class Tenants(Protocol):
@@ -164,40 +121,21 @@ class Chat:
         if snapshot.first_reply is not None:
             return Answered(snapshot.first_reply, self._conversations.stored, replayed=True)
         assignment = self._rollout.assignment(call.principal.require_tenant(), turn.conversation_id)
-        hit = lookup.hit
-        if hit is not None:
-            served = answer = None
-            reply = Reply(
-                text=hit.text,
-                turn_id=turn_id,
-                variant=assignment.variant,
-                rung=Rung.ASSIGNED,
-                state=snapshot.state,
-                cache=hit.outcome,
-                agent=hit.agent,
-                confidence=hit.outcome.confidence,
-                sources=hit.sources,
-                action="answer_question",
-                trace_id=self._trace_id(),
-            )
+        variant, trace_id = assignment.variant, self._trace_id()
+        if lookup.hit is not None:
+            served = None
+            reply = cached_reply(lookup.hit, turn_id=turn_id, variant=variant, state=snapshot.state, trace_id=trace_id)
         else:
             served = await self._serve(work, lookup, snapshot, assignment)
-            answer = served.answer
-            reply = _worded(served, work, lookup, snapshot, assignment, self._trace_id())
-        sent_at = work.accepted_at
-        if turn.sent_at and abs(turn.sent_at - sent_at) <= MAX_CLOCK_ERROR_SECONDS:
-            sent_at = turn.sent_at
-        commit = Commit(
-            snapshot.version,
-            (
-                Message(turn_id, "customer", turn.message, turn.attachments, sent_at),
-                Message(turn_id, "bot", reply.text, (), self._clock()),
-            ),
-            reply,
-            keep_reply=bool(turn.turn_id),
-            user_id=turn.user_id,
-            state_changed=reply.state is not snapshot.state,
-        )
+            reply = served_reply(
+                served,
+                turn_id=turn_id,
+                variant=variant,
+                state=snapshot.state,
+                miss_reason=lookup.miss_reason,
+                trace_id=trace_id,
+            )
+        commit = self._commit_of(work, snapshot, reply)
         outcome = await self._conversations.commit(ref, commit)
         if isinstance(outcome, Superseded):
             return None
@@ -206,9 +144,10 @@ class Chat:
         if served is None:
             self._tally.cache_hits += 1
         else:
-            self._tally.record(assignment.variant, served.rung, self._now() - work.started)
-        if answer is not None and answer.cacheable and answer.knowledge_text and turn.message:
-            self._background.start(self._keep_answer(work, answer), name="store-answer")
+            self._tally.record(variant, served.rung, self._now() - work.started)
+            answer = served.answer
+            if answer is not None and answer.cacheable and answer.knowledge_text and turn.message:
+                self._background.start(self._keep_answer(work, answer), name="store-answer")
         return Answered(reply, outcome.stored)
 
     async def _look_up_and_load(self, work: "_Work", ref: ConversationRef) -> tuple[Lookup, Snapshot]:
@@ -259,6 +198,23 @@ class Chat:
             self._tally.record_failure(assignment.variant, self._now() - work.started)
             raise
 
+    def _commit_of(self, work: "_Work", snapshot: Snapshot, reply: Reply) -> Commit:
+        turn, sent_at = work.turn, work.accepted_at
+        if turn.sent_at and abs(turn.sent_at - sent_at) <= MAX_CLOCK_ERROR_SECONDS:
+            sent_at = turn.sent_at
+        return Commit(
+            snapshot.version,
+            (
+                Message(reply.turn_id, "customer", turn.message, turn.attachments, sent_at),
+                Message(reply.turn_id, "bot", reply.text, (), self._clock()),
+            ),
+            reply,
+            # An id that the router made is unknown to the caller, who can never retry with it.
+            keep_reply=bool(turn.turn_id),
+            user_id=turn.user_id,
+            state_changed=reply.state is not snapshot.state,
+        )
+
     async def _keep_answer(self, work: "_Work", answer: EngineAnswer) -> None:
         # The turn's own deadline is over when the reply leaves.
         with use_context(replace(work.call, budget=Budget.of(_STORE_ANSWER_SECONDS))):
@@ -297,41 +253,3 @@ def _why_not_asked(work: _Work) -> str:
     if work.turn.attachments:
         return "ATTACHMENTS"
     return "EMPTY_QUERY" if work.bundle else "TENANT_UNAVAILABLE"
-
-
-def _worded(
-    served: Served, work: _Work, lookup: Lookup, snapshot: Snapshot, assignment: Assignment, trace_id: str
-) -> Reply:
-    """Returns the reply that an engine, or nobody, worded."""
-    cache = CacheOutcome(miss_reason=lookup.miss_reason)
-    answer = served.answer
-    if answer is None:
-        return Reply(
-            text=served.text,
-            turn_id=work.turn_id,
-            variant=assignment.variant,
-            rung=served.rung,
-            state=snapshot.state,
-            cache=cache,
-            reasons=served.reasons,
-            action="emergency",
-            trace_id=trace_id,
-        )
-    return Reply(
-        text=served.text,
-        turn_id=work.turn_id,
-        variant=assignment.variant,
-        rung=served.rung,
-        state=answer.state,
-        cache=cache,
-        served_by=served.served_by,
-        agent=answer.agent,
-        confidence=answer.confidence,
-        reasoning=answer.reasoning,
-        reasons=served.reasons,
-        sources=answer.sources,
-        usage=answer.usage,
-        action=answer.action,
-        llm_tier=answer.llm_tier,
-        trace_id=trace_id,
-    )

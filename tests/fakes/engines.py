@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from libs.common.errors import Unavailable
 from libs.common.request_context import current
 from services.router.adapters.memory_conversations import MemoryConversations
-from services.router.chat import CachedAnswer, Lookup, NewAnswer
+from services.router.answers import CachedAnswer, Lookup, NewAnswer
 from services.router.conversations import Commit, CommitOutcome, ConversationRef, Snapshot
 from services.router.ladder import EngineAnswer, EngineQuestion
 from services.router.turn import CacheOutcome, SlotValue, Stored

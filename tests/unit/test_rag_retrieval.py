@@ -96,7 +96,8 @@ async def test_an_agent_reads_its_own_and_shared_passages_only(stage: Stage) -> 
 async def test_nothing_above_the_floor_is_nothing_found(stage: Stage) -> None:
     stage.rules = FixedRules(score_floor=0.99)
     found = await stage.ask("frais de livraison")
-    assert found.passages == () and found.context == ""
+    assert found.passages == ()
+    assert found.context == ""
     assert [report.name for report in found.stages] == ["embed", "search", "rerank", "format"]
 
 
@@ -138,13 +139,15 @@ async def test_a_hit_of_somebody_else_is_dropped_and_counted(stage: Stage, caplo
     found = await retrieval.retrieve(principal("shop"), Question("frais"), budget=BUDGET)
     assert {passage.hit.tenant for passage in found.passages} == {"shop"}
     assert retrieval.foreign_hits == 1
-    assert "1 hits" in caplog.text and own.text not in caplog.text
+    assert "1 hits" in caplog.text
+    assert own.text not in caplog.text
 
 
 async def test_an_epoch_that_cannot_be_read_is_zero_and_the_passages_come(stage: Stage) -> None:
     stage.clock.is_down = True
     found = await stage.ask("frais de livraison")
-    assert found.knowledge_epoch == 0 and found.passages
+    assert found.knowledge_epoch == 0
+    assert found.passages
 
 
 async def test_unknown_tenants_and_failing_embedders_are_named(stage: Stage) -> None:

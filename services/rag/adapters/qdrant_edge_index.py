@@ -130,8 +130,10 @@ class QdrantEdgeIndex:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, operation)
         except Exception as error:
-            # The binding raises bare `Exception`, whose text may quote a payload: its type is all that is logged.
-            _LOG.error("an operation of the embedded index failed with %s", type(error).__name__)
+            if type(error) is not Exception:
+                raise
+            # The binding raises bare `Exception`, whose text may quote a payload: nothing of it is shown.
+            _LOG.error("the embedded index failed an operation")
             raise Unavailable("INDEX_UNAVAILABLE", "The embedded document index does not answer.") from None
 
 

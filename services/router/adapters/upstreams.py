@@ -17,7 +17,7 @@ from services.router.adapters.wire import (
     write_source,
     write_state,
 )
-from services.router.chat import CachedAnswer, Lookup, NewAnswer
+from services.router.answers import CachedAnswer, Lookup, NewAnswer
 from services.router.ladder import EngineAnswer, EngineQuestion
 from services.router.turn import NO_STATE, CacheOutcome, Embedding
 

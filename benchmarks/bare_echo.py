@@ -16,7 +16,7 @@ class BareRouter(router_pb2_grpc.RouterServiceServicer):
         self._reply = reply
         self._cache = cache
 
-    async def Chat(self, request: router_pb2.ChatRequest, context: grpc.aio.ServicerContext) -> router_pb2.ChatResponse:  # noqa: N802
+    async def Chat(self, request: router_pb2.ChatRequest, context: grpc.aio.ServicerContext) -> router_pb2.ChatResponse:
         await self._cache.LookupAnswer(cache_pb2.LookupAnswerRequest(query=request.message, locale="fr-CI"))
         return self._reply
 
@@ -27,7 +27,7 @@ class BareCache(cache_pb2_grpc.CacheServiceServicer):
     def __init__(self, hit: cache_pb2.LookupAnswerResponse) -> None:
         self._hit = hit
 
-    async def LookupAnswer(  # noqa: N802
+    async def LookupAnswer(
         self, request: cache_pb2.LookupAnswerRequest, context: grpc.aio.ServicerContext
     ) -> cache_pb2.LookupAnswerResponse:
         return self._hit

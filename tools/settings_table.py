@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 
+from libs.common.embedding.choose import EmbeddingSettings
 from libs.common.settings import ServiceSettings
 from services.cache.settings import CacheSettings
 from services.hybrid_engine.settings import EngineSettings
@@ -15,8 +17,9 @@ from services.voice.settings import VoiceSettings
 
 BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 README = Path(__file__).parent.parent / "README.md"
-SERVICES: Mapping[str, type[ServiceSettings]] = {
+SERVICES: Mapping[str, type[BaseSettings]] = {
     "every service": ServiceSettings,
+    "rag and cache": EmbeddingSettings,
     "router": RouterSettings,
     "engines": EngineSettings,
     "rag": RagSettings,
@@ -26,13 +29,13 @@ SERVICES: Mapping[str, type[ServiceSettings]] = {
 
 
 def rows() -> Iterator[tuple[str, str, str, str]]:
-    """Yields service, variable, default and meaning of every setting; the common ones once."""
-    common = set(ServiceSettings.model_fields)
+    """Yields service, variable, default and meaning of every setting; the shared ones once."""
+    shared = (set(ServiceSettings.model_fields) | set(EmbeddingSettings.model_fields)) - {"port"}
     for service, settings in SERVICES.items():
+        is_shared = settings in (ServiceSettings, EmbeddingSettings)
         for name, field in settings.model_fields.items():
-            if service != "every service" and name in common and name != "port":
-                continue
-            if service == "every service" and name == "port":
+            # Each service has a port of its own; everything else that is shared is listed once.
+            if (name == "port") if is_shared else (name in shared):
                 continue
             alias = field.validation_alias
             variable = alias if isinstance(alias, str) else f"REPARTEE_{name.upper()}"

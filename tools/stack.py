@@ -220,15 +220,20 @@ def resident_mib(pid: int) -> float:
 
 
 def free_port_base() -> int:
-    """Returns a base under which the ports of all services are free right now."""
-    for base in range(51051, 64000, 50):
+    """Returns a base under which the ports of all services are free right now.
+
+    Below the range that systems give to outgoing connections, and elsewhere for each process, so that stacks which
+    start at the same time do not race for the same ports.
+    """
+    for step in range(200):
+        base = 20_051 + (os.getpid() + step) % 200 * 50
         try:
             for name, offset in PORTS.items():
                 _refuse_taken_port(name, base + offset)
         except PreconditionFailed:
             continue
         return base
-    raise PreconditionFailed("PORT_TAKEN", "No free ports from 51051 to 64000; stop another stack first.")
+    raise PreconditionFailed("PORT_TAKEN", "No free ports from 20051 to 30051; stop another stack first.")
 
 
 def _refuse_taken_port(name: str, port: int) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import NewType
@@ -106,7 +106,7 @@ def current_or_none() -> RequestContext | None:
 
 
 @contextlib.contextmanager
-def use_context(context: RequestContext) -> Iterator[None]:
+def use_context(context: RequestContext) -> Generator[None]:
     """Makes `context` the current one within the block.
 
     Must not span a `yield` of a generator that another task may resume.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Names the rules below. A document indexed under other rules is indexed again.
-CHUNKER_VERSION = "1"
+CHUNKER_VERSION = "2"
 
 MAX_WORDS = 160
 # A section of fewer words than this is joined with the next one under the same heading.

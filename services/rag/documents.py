@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.rag.chunking import CHUNKER_VERSION, Chunk, chunk_text, first_heading
+from services.rag.chunking import CHUNKER_VERSION, Chunk, chunk_text, embedding_text, first_heading
 
 SHARED = "shared"
 # A longer title is cut: it is put in front of every chunk.
@@ -61,8 +61,11 @@ class Refusal(NamedTuple):
 class ReadDocument:
     """A document that was understood."""
 
+    # For people: the one given, else the first heading, else the id.
     title: str
     chunks: tuple[Chunk, ...]
+    # What is embedded for each chunk. An id says nothing, so it is left out where it stands for a title.
+    embedded: tuple[str, ...]
 
 
 def read_document(document: SubmittedDocument, *, owners: frozenset[str]) -> ReadDocument | Refusal:
@@ -90,9 +93,13 @@ def read_document(document: SubmittedDocument, *, owners: frozenset[str]) -> Rea
     if "\0" in text:
         return Refusal("NOT_TEXT", "The content holds NUL characters, so it is not text.")
     markdown = media_type != PLAIN
-    title = document.title or (first_heading(text) if markdown else "") or document.document_id
-    title = title[:MAX_TITLE_CHARACTERS]
+    heading = document.title or (first_heading(text) if markdown else "")
+    title = (heading or document.document_id)[:MAX_TITLE_CHARACTERS]
     chunks = chunk_text(text, title=title, markdown=markdown)
     if not chunks:
         return Refusal("DOCUMENT_EMPTY", "The content holds headings or blanks only, no text.")
-    return ReadDocument(title=title, chunks=chunks)
+    return ReadDocument(
+        title=title,
+        chunks=chunks,
+        embedded=tuple(embedding_text(chunk.title if heading else "", chunk.text) for chunk in chunks),
+    )

@@ -11,7 +11,6 @@ from weakref import WeakValueDictionary
 
 from libs.common.embedding.port import Embedder
 from libs.common.request_context import Principal, TenantId
-from services.rag.chunking import embedding_text
 from services.rag.documents import ReadDocument, Refusal, SubmittedDocument, read_document
 from services.rag.knowledge_clock import KnowledgeClock
 from services.rag.knowledge_rules import KnowledgeRulesSource
@@ -152,7 +151,7 @@ class Ingestion:
         first: StoredChunk | None = None
         for start in range(0, len(found.chunks), BATCH_CHUNKS):
             batch = found.chunks[start : start + BATCH_CHUNKS]
-            vectors = await self._embedder.embed([embedding_text(chunk.title, chunk.text) for chunk in batch])
+            vectors = await self._embedder.embed(found.embedded[start : start + BATCH_CHUNKS])
             stored = [
                 StoredChunk(record, chunk.position, chunk.title, chunk.text, vector)
                 for chunk, vector in zip(batch, vectors, strict=True)

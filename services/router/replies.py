@@ -25,7 +25,7 @@ def cached_reply(hit: CachedAnswer, *, turn_id: str, variant: Variant, state: Fl
 def served_reply(
     served: Served, *, turn_id: str, variant: Variant, state: FlowState, miss_reason: str, trace_id: str
 ) -> Reply:
-    """Returns the reply that the ladder came to; the emergency text leaves `state`, the one before the turn, as it is."""
+    """Returns the reply that the ladder came to; the emergency text leaves `state` as it was."""
     cache = CacheOutcome(miss_reason=miss_reason)
     answer = served.answer
     if answer is None:

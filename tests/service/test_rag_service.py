@@ -1,7 +1,7 @@
 """The rag service as callers see it: a real server in this process, with the index in a folder."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -301,16 +301,16 @@ async def test_the_epoch_is_in_redis_where_the_cache_reads_it(tmp_path: Path, re
     await epochs.aclose()
 
 
-@pytest.fixture
-def trace_file(tmp_path: Path) -> Iterator[Path]:
-    return tmp_path / "traces.jsonl"
+def read_spans(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-async def test_the_four_stages_are_spans_of_the_call(tmp_path: Path, trace_file: Path) -> None:
-    async with serving(await settings_on_files(tmp_path, traces=f"file:{trace_file}")) as client:
+async def test_the_four_stages_are_spans_of_the_call(tmp_path: Path) -> None:
+    file = tmp_path / "traces.jsonl"
+    async with serving(await settings_on_files(tmp_path, traces=f"file:{file}")) as client:
         await client.ask("shop", "rien de tel")
-    spans = [json.loads(line) for line in trace_file.read_text().splitlines()]
-    server = next(span for span in spans if "RetrievePassages" in span["name"])
+    spans = read_spans(file)
+    server = next(span for span in spans if "RetrievePassages" in str(span["name"]))
     stages = [span["name"] for span in spans if span["parent_id"] == server["span_id"]]
     assert stages == ["embed", "search", "rerank", "format"]
-    assert "rien de tel" not in trace_file.read_text()
+    assert "rien de tel" not in json.dumps(spans)

@@ -69,3 +69,14 @@ def test_revision_moves_with_everything_that_is_indexed() -> None:
     revisions = {document.revision() for document in [base, *others]}
     assert len(revisions) == len(others) + 1
     assert SubmittedDocument("d", b"texte", "t", "text/plain", "audrey", "fr").revision() == base.revision()
+
+
+def test_an_id_that_stands_for_a_title_is_not_embedded() -> None:
+    def embedded(content: bytes, title: str = "") -> tuple[str, ...]:
+        read = read_document(SubmittedDocument("doc-17", content, title), owners=AGENTS)
+        assert isinstance(read, ReadDocument)
+        return read.embedded
+
+    assert embedded(b"10 F") == ("10 F",)
+    assert embedded(b"10 F", "Frais") == ("Frais\n10 F",)
+    assert embedded(b"# Frais\n\n10 F") == ("Frais\n10 F",)

@@ -26,7 +26,8 @@ def test_a_span_whose_parent_is_missing_is_shown_as_a_root() -> None:
 def test_bars_share_one_scale() -> None:
     console = Console(width=120, record=True, file=open("/dev/null", "w"), color_system=None)  # noqa: SIM115
     with console.file:
-        console.print(waterfall([span("a", "", 0, 4_000_000, name="whole"), span("b", "a", 2_000_000, 4_000_000, name="half")]))
+        spans = [span("a", "", 0, 4_000_000, name="whole"), span("b", "a", 2_000_000, 4_000_000, name="half")]
+        console.print(waterfall(spans))
         whole, half = console.export_text().splitlines()[1:3]
     assert "4.00" in whole
     assert "2.00" in half

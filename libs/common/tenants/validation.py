@@ -37,17 +37,13 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
                 for found in tree.mistakes
             ]
         )
-    if not isinstance(tree.root, Mapping):
+    root: object = tree.root
+    if not isinstance(root, Mapping):
         raise _invalid([FieldViolation(f"{source_name}:1", "expected keys and values, such as `id: my-shop`")])
-    problems: list[tuple[Path, str]] = []
-    bundle: TenantBundle | None = None
-    try:
-        # As JSON, where lists may become tuples under strict rules.
-        bundle = TenantBundle.model_validate_json(json.dumps(tree.root))
-    except ValidationError as error:
-        problems.extend(_shape_problem(found) for found in error.errors(include_url=False))
+    bundle, problems = _shape(cast("object", root))
     if bundle is not None:
-        problems.extend(find_contradictions(bundle))
+        known = {path for path, _ in problems}
+        problems += [found for found in find_contradictions(bundle) if not known & _around(found[0])]
     if problems or bundle is None:
         placed = sorted(
             ((tree.line(path), path, description) for path, description in problems), key=lambda row: row[0]
@@ -59,6 +55,41 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
             ]
         )
     return bundle
+
+
+def _shape(root: object) -> tuple[TenantBundle | None, list[tuple[Path, str]]]:
+    """Returns the bundle and the problems of its shape.
+
+    With problems, the bundle is what remains once the wrong keys are left out, so that its contradictions can be told
+    at the same time; None when too little remains.
+    """
+    try:
+        # As JSON, where lists may become tuples under strict rules.
+        return TenantBundle.model_validate_json(json.dumps(root)), []
+    except ValidationError as error:
+        problems = [_shape_problem(found) for found in error.errors(include_url=False)]
+    for path, _ in problems:
+        _leave_out(root, path)
+    try:
+        return TenantBundle.model_validate_json(json.dumps(root)), problems
+    except ValidationError:
+        return None, problems
+
+
+def _leave_out(root: object, path: Path) -> None:
+    """Removes the key at `path`, where there is one; items of lists stay, so that the others keep their index."""
+    around = root
+    for part in path[:-1]:
+        if isinstance(around, dict):
+            around = cast("dict[object, object]", around).get(part)
+        elif isinstance(around, list) and isinstance(part, int):
+            around = cast("list[object]", around)[part]
+    if isinstance(around, dict):
+        cast("dict[object, object]", around).pop(path[-1], None)
+
+
+def _around(path: Path) -> set[Path]:
+    return {path[:length] for length in range(1, len(path) + 1)}
 
 
 def show_path(path: Path) -> str:

@@ -33,7 +33,7 @@ class Mistake:
 class YamlTree:
     """A document's values, where each begins, and what is wrong with it."""
 
-    root: object = None
+    root: Any = None
     lines: dict[Path, int] = field(default_factory=dict[Path, int])
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
 

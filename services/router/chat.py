@@ -9,7 +9,7 @@ from typing import Protocol
 from libs.common.errors import ReparteeError, Unavailable
 from libs.common.request_context import Budget, RequestContext, TenantId, use_context
 from libs.common.tenants.bundle import TenantBundle
-from services.router.answers import Answers, Lookup, NewAnswer
+from services.router.answers import Answers, CachedAnswer, Lookup, NewAnswer
 from services.router.assignment import Assignment
 from services.router.background import Background
 from services.router.conversations import (
@@ -17,6 +17,7 @@ from services.router.conversations import (
     Commit,
     ConversationRef,
     Conversations,
+    SlotAwaited,
     Snapshot,
     Superseded,
 )
@@ -24,7 +25,7 @@ from services.router.ladder import RESERVE_SECONDS, EngineAnswer, EngineQuestion
 from services.router.replies import cached_reply, served_reply
 from services.router.rollout import Rollout
 from services.router.tally import Tally
-from services.router.turn import Message, Reply, Stored, Turn, Variant
+from services.router.turn import NO_STATE, Message, Reply, Stored, Turn, Variant
 from services.router.turn_order import TurnOrder, conversation_busy
 
 CACHE_TIMEOUT_SECONDS = 0.15
@@ -115,66 +116,72 @@ class Chat:
 
     async def _try(self, work: "_Work") -> Answered | None:
         """Returns the reply on the state as it is now; None when another turn changed that state first."""
-        turn, call, turn_id = work.turn, work.call, work.turn_id
+        turn, call = work.turn, work.call
         ref = ConversationRef(call.principal, turn.conversation_id)
-        lookup, snapshot = await self._look_up_and_load(work, ref)
+        assignment = self._rollout.assignment(call.principal.require_tenant(), turn.conversation_id)
+        lookup = await self._look_up(work)
+        if lookup.hit is not None:
+            answered = await self._repeat(work, ref, lookup.hit, assignment.variant)
+            if answered is not None:
+                return answered
+        snapshot = await self._conversations.load(ref, turn.turn_id)
         if snapshot.first_reply is not None:
             return Answered(snapshot.first_reply, self._conversations.stored, replayed=True)
-        assignment = self._rollout.assignment(call.principal.require_tenant(), turn.conversation_id)
-        variant, trace_id = assignment.variant, self._trace_id()
-        if lookup.hit is not None:
-            served = None
-            reply = cached_reply(lookup.hit, turn_id=turn_id, variant=variant, state=snapshot.state, trace_id=trace_id)
-        else:
-            served = await self._serve(work, lookup, snapshot, assignment)
-            reply = served_reply(
-                served,
-                turn_id=turn_id,
-                variant=variant,
-                state=snapshot.state,
-                miss_reason=lookup.miss_reason,
-                trace_id=trace_id,
-            )
-        commit = self._commit_of(work, snapshot, reply)
-        outcome = await self._conversations.commit(ref, commit)
+        served = await self._serve(work, lookup, snapshot, assignment)
+        reply = served_reply(
+            served,
+            turn_id=work.turn_id,
+            variant=assignment.variant,
+            state=snapshot.state,
+            miss_reason="SLOT_IN_PROGRESS" if snapshot.state.awaiting_slot else lookup.miss_reason,
+            trace_id=self._trace_id(),
+        )
+        outcome = await self._conversations.commit(ref, self._commit_of(work, snapshot.version, reply))
         if isinstance(outcome, Superseded):
             return None
         if isinstance(outcome, AlreadyAnswered):
             return Answered(outcome.reply, outcome.stored, replayed=True)
-        if served is None:
-            self._tally.cache_hits += 1
-        else:
-            self._tally.record(variant, served.rung, self._now() - work.started)
-            answer = served.answer
-            if answer is not None and answer.cacheable and answer.knowledge_text and turn.message:
-                self._background.start(self._keep_answer(work, answer), name="store-answer")
+        self._tally.record(assignment.variant, served.rung, self._now() - work.started)
+        answer = served.answer
+        if answer is not None and answer.cacheable and answer.knowledge_text and turn.message:
+            self._background.start(self._keep_answer(work, answer), name="store-answer")
         return Answered(reply, outcome.stored)
 
-    async def _look_up_and_load(self, work: "_Work", ref: ConversationRef) -> tuple[Lookup, Snapshot]:
-        """Asks the cache while the conversation is read.
-
-        Whether the message may answer a slot is only known once it is read; then what the cache said is put aside.
-        """
+    async def _look_up(self, work: "_Work") -> Lookup:
         turn = work.turn
-        if not turn.message.strip() or turn.attachments or work.bundle is None:
-            return Lookup(miss_reason=_why_not_asked(work)), await self._conversations.load(ref, turn.turn_id)
+        if turn.attachments:
+            return Lookup(miss_reason="ATTACHMENTS")
+        if not turn.message.strip():
+            return Lookup(miss_reason="EMPTY_QUERY")
+        if work.bundle is None:
+            return Lookup(miss_reason="TENANT_UNAVAILABLE")
         # Half of what is left at most, so that a short deadline is not spent on the cache alone.
         timeout = min(CACHE_TIMEOUT_SECONDS, max(0.0, work.call.budget.remaining() - RESERVE_SECONDS) / 2)
-        loading = asyncio.create_task(self._conversations.load(ref, turn.turn_id))
         try:
-            try:
-                async with asyncio.timeout(timeout):
-                    lookup = await self._answers.lookup(
-                        turn.message, agent=turn.agent, locale=work.locale, timeout_seconds=timeout
-                    )
-            except TimeoutError:
-                lookup = Lookup(miss_reason="CACHE_UNAVAILABLE")
-            snapshot = await loading
-        finally:
-            loading.cancel()
-        if snapshot.state.awaiting_slot:
-            lookup = Lookup(miss_reason="SLOT_IN_PROGRESS", embedding=lookup.embedding)
-        return lookup, snapshot
+            async with asyncio.timeout(timeout):
+                return await self._answers.lookup(
+                    turn.message, agent=turn.agent, locale=work.locale, timeout_seconds=timeout
+                )
+        except TimeoutError:
+            return Lookup(miss_reason="CACHE_UNAVAILABLE")
+
+    async def _repeat(
+        self, work: "_Work", ref: ConversationRef, hit: CachedAnswer, variant: Variant
+    ) -> Answered | None:
+        """Returns the cached answer, kept; None when the message may fill a slot, and must go to an engine.
+
+        The conversation is not read before: a hit changes no state, so one step of the store checks and keeps it.
+        """
+        reply = cached_reply(hit, turn_id=work.turn_id, variant=variant, trace_id=self._trace_id())
+        outcome = await self._conversations.append(ref, self._commit_of(work, None, reply))
+        if isinstance(outcome, SlotAwaited):
+            return None
+        if isinstance(outcome, AlreadyAnswered):
+            return Answered(outcome.reply, outcome.stored, replayed=True)
+        self._tally.cache_hits += 1
+        if outcome.state is not NO_STATE:
+            reply = replace(reply, state=outcome.state)
+        return Answered(reply, outcome.stored)
 
     async def _serve(self, work: "_Work", lookup: Lookup, snapshot: Snapshot, assignment: Assignment) -> Served:
         turn, call, bundle = work.turn, work.call, work.bundle
@@ -198,12 +205,12 @@ class Chat:
             self._tally.record_failure(assignment.variant, self._now() - work.started)
             raise
 
-    def _commit_of(self, work: "_Work", snapshot: Snapshot, reply: Reply) -> Commit:
+    def _commit_of(self, work: "_Work", version: int | None, reply: Reply) -> Commit:
         turn, sent_at = work.turn, work.accepted_at
         if turn.sent_at and abs(turn.sent_at - sent_at) <= MAX_CLOCK_ERROR_SECONDS:
             sent_at = turn.sent_at
         return Commit(
-            snapshot.version,
+            version,
             (
                 Message(reply.turn_id, "customer", turn.message, turn.attachments, sent_at),
                 Message(reply.turn_id, "bot", reply.text, (), self._clock()),
@@ -212,7 +219,6 @@ class Chat:
             # An id that the router made is unknown to the caller, who can never retry with it.
             keep_reply=bool(turn.turn_id),
             user_id=turn.user_id,
-            state_changed=reply.state is not snapshot.state,
         )
 
     async def _keep_answer(self, work: "_Work", answer: EngineAnswer) -> None:
@@ -247,9 +253,3 @@ class _Work:
     def locale(self) -> str:
         """The language of the turn: the caller's, or the tenant's."""
         return self.turn.locale or (self.bundle.locale if self.bundle else "")
-
-
-def _why_not_asked(work: _Work) -> str:
-    if work.turn.attachments:
-        return "ATTACHMENTS"
-    return "EMPTY_QUERY" if work.bundle else "TENANT_UNAVAILABLE"

@@ -39,8 +39,8 @@ class Snapshot:
 class Commit:
     """What a turn changes, all of it or nothing.
 
-    `base_version` is the snapshot's; `keep_reply` stores the reply for 24 hours under its turn id; `state_changed` may
-    be False when the reply's state is the snapshot's. `user_id` may be empty.
+    `base_version` is the snapshot's; `keep_reply` stores the reply for 24 hours under its turn id. `user_id` may be
+    empty.
     """
 
     base_version: int | None
@@ -48,7 +48,6 @@ class Commit:
     reply: Reply
     keep_reply: bool
     user_id: str = ""
-    state_changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,23 @@ CommitOutcome = Committed | Superseded | AlreadyAnswered
 
 
 @dataclass(frozen=True, slots=True)
+class Appended:
+    """The turn is kept, this safely; `state` is the conversation's, before and after it, `version` the one after."""
+
+    stored: Stored
+    state: FlowState
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotAwaited:
+    """The conversation waits for a slot, which the message may fill. Nothing was changed."""
+
+
+AppendOutcome = Appended | SlotAwaited | AlreadyAnswered
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Messages, oldest first, the token of the page before (empty at the beginning), and the state now."""
 
@@ -95,6 +111,13 @@ class Conversations(Protocol):
 
     async def commit(self, ref: ConversationRef, commit: Commit) -> CommitOutcome:
         """Appends the messages, sets the state and keeps the reply, if the version is still `base_version`."""
+        ...
+
+    async def append(self, ref: ConversationRef, commit: Commit) -> AppendOutcome:
+        """Adds a turn that leaves the state as it is, whatever came before it, unless a slot is awaited.
+
+        The commit's base version and the reply's state are not looked at: the reply is kept with the state found.
+        """
         ...
 
     async def page(self, ref: ConversationRef, *, size: int, token: str) -> Page | None:

@@ -2,17 +2,17 @@
 
 from services.router.answers import CachedAnswer
 from services.router.ladder import Served
-from services.router.turn import CacheOutcome, FlowState, Reply, Rung, Variant
+from services.router.turn import NO_STATE, CacheOutcome, FlowState, Reply, Rung, Variant
 
 
-def cached_reply(hit: CachedAnswer, *, turn_id: str, variant: Variant, state: FlowState, trace_id: str) -> Reply:
-    """Returns the reply that repeats an earlier answer; it changes no state, and neither system served it."""
+def cached_reply(hit: CachedAnswer, *, turn_id: str, variant: Variant, trace_id: str) -> Reply:
+    """Returns the reply that repeats an earlier answer: neither system served it, and its state is yet to be read."""
     return Reply(
         text=hit.text,
         turn_id=turn_id,
         variant=variant,
         rung=Rung.ASSIGNED,
-        state=state,
+        state=NO_STATE,
         cache=hit.outcome,
         agent=hit.agent,
         confidence=hit.outcome.confidence,

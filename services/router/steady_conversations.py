@@ -10,12 +10,15 @@ from libs.common.errors import Unavailable
 from libs.common.request_context import Principal, TenantId
 from services.router.conversations import (
     AlreadyAnswered,
+    Appended,
+    AppendOutcome,
     Commit,
     CommitOutcome,
     Committed,
     ConversationRef,
     Conversations,
     Page,
+    SlotAwaited,
     Snapshot,
     Superseded,
 )
@@ -38,7 +41,7 @@ class _Away:
 
 
 class SteadyConversations:
-    """Conversations whose `load` and `commit` never fail. The other methods do while the store is away.
+    """Conversations whose `load`, `commit` and `append` never fail. The other methods do while the store is away.
 
     Keeps the last state of the `recent` conversations served here, so that an order goes on through an outage; one
     that was served elsewhere begins anew until the store is back. What waits is lost with the process.
@@ -95,10 +98,29 @@ class SteadyConversations:
             except (Unavailable, TimeoutError):
                 self._note_outage()
             else:
-                if type(outcome) is Committed:
-                    self._remember(_key(ref), commit)
+                if isinstance(outcome, Committed):
+                    self._remember(_key(ref), (commit.base_version or 0) + 1, commit.reply.state, commit.messages)
                 return outcome
         return self._keep_here(ref, commit)
+
+    async def append(self, ref: ConversationRef, commit: Commit) -> AppendOutcome:
+        """Adds the turn in the store, or here until it is back."""
+        if not self.is_down:
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    outcome = await self._store.append(ref, commit)
+            except (Unavailable, TimeoutError):
+                self._note_outage()
+            else:
+                if isinstance(outcome, Appended):
+                    self._remember(_key(ref), outcome.version or 0, outcome.state, commit.messages)
+                return outcome
+        away = self._away_for(_key(ref))
+        if away.state.awaiting_slot:
+            return SlotAwaited()
+        change = replace(commit, base_version=away.version, reply=replace(commit.reply, state=away.state))
+        kept = self._keep_here(ref, change)
+        return kept if isinstance(kept, AlreadyAnswered) else Appended(kept.stored, away.state, away.version)
 
     async def page(self, ref: ConversationRef, *, size: int, token: str) -> Page | None:
         """Returns one page from the store."""
@@ -149,13 +171,7 @@ class SteadyConversations:
             # When another replica moved the conversation on meanwhile, its state stands and the messages are added.
             follows = version in (0, commit.base_version, versions.get(key))
             state = commit.reply.state if follows else now.state
-            change = replace(
-                commit,
-                base_version=version,
-                reply=replace(commit.reply, state=state),
-                keep_reply=True,
-                state_changed=True,
-            )
+            change = replace(commit, base_version=version, reply=replace(commit.reply, state=state), keep_reply=True)
             if not isinstance(await self._store.commit(ref, change), Superseded):
                 versions[key] = version + 1
                 return
@@ -166,7 +182,7 @@ class SteadyConversations:
             self.is_down = True
             _log.warning("the store of conversations does not answer; turns wait in memory until it is back")
 
-    def _keep_here(self, ref: ConversationRef, commit: Commit) -> CommitOutcome:
+    def _keep_here(self, ref: ConversationRef, commit: Commit) -> Committed | AlreadyAnswered:
         away = self._away_for(_key(ref))
         turn_id = commit.reply.turn_id
         if first := away.replies.get(turn_id):
@@ -189,8 +205,8 @@ class SteadyConversations:
             self._away[key] = away
         return away
 
-    def _remember(self, key: _Key, commit: Commit) -> None:
-        self._recent[key] = ((commit.base_version or 0) + 1, commit.reply.state, commit.messages)
+    def _remember(self, key: _Key, version: int, state: FlowState, messages: tuple[Message, ...]) -> None:
+        self._recent[key] = (version, state, messages)
         self._recent.move_to_end(key)
         if len(self._recent) > self._max_recent:
             self._recent.popitem(last=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,10 +13,12 @@ from services.router.adapters.memory_conversations import MemoryConversations
 from services.router.adapters.redis_conversations import RedisConversations
 from services.router.conversations import (
     AlreadyAnswered,
+    Appended,
     Commit,
     Committed,
     ConversationRef,
     Conversations,
+    SlotAwaited,
     Superseded,
 )
 from services.router.turn import (
@@ -208,12 +211,34 @@ async def test_ids_that_look_like_each_other_never_meet(keeper: Conversations) -
     assert (await keeper.load(ref("a"), "b:c")).first_reply is None
 
 
-async def test_state_that_did_not_change_stays(keeper: Conversations) -> None:
+async def test_appended_turn_leaves_the_state_as_it_is(keeper: Conversations) -> None:
+    idle = replace(STATE, awaiting_slot="")
+    await keeper.commit(ref(), commit(0, state=idle))
+    # Neither the version nor the state of an appended turn is looked at.
+    change = commit(0, "t2", state=NO_STATE)
+    assert await keeper.append(ref(), change) == Appended(keeper.stored, idle, 2)
+    snapshot = await keeper.load(ref(), "t2")
+    assert (snapshot.version, snapshot.state) == (2, idle)
+    assert [each.turn_id for each in snapshot.history] == ["t1", "t1", "t2", "t2"]
+    assert snapshot.first_reply == reply("t2", state=idle)
+    assert await keeper.append(ref(), change) == AlreadyAnswered(reply("t2", state=idle), keeper.stored)
+    # A turn that was read before the appended one is superseded by it.
+    assert await keeper.commit(ref(), commit(1, "t3")) == Superseded()
+
+
+async def test_appended_turn_begins_a_conversation(keeper: Conversations) -> None:
+    assert await keeper.append(ref(), commit(0, "t1", state=NO_STATE)) == Appended(keeper.stored, NO_STATE, 1)
+    snapshot = await keeper.load(ref(), "t1")
+    assert (snapshot.version, snapshot.state, snapshot.first_reply) == (1, NO_STATE, reply(state=NO_STATE))
+
+
+async def test_nothing_is_appended_while_a_slot_is_awaited(keeper: Conversations) -> None:
     await keeper.commit(ref(), commit(0))
-    state = (await keeper.load(ref(), "")).state
-    change = Commit(1, commit(1, "t2").messages, reply("t2", state=state), keep_reply=False, state_changed=False)
-    await keeper.commit(ref(), change)
-    assert (await keeper.load(ref(), "")).state == STATE
+    assert await keeper.append(ref(), commit(0, "t2")) == SlotAwaited()
+    snapshot = await keeper.load(ref(), "t2")
+    assert (snapshot.version, snapshot.first_reply, len(snapshot.history)) == (1, None, 2)
+    await keeper.commit(ref(), commit(1, "t2", state=replace(STATE, awaiting_slot="")))
+    assert isinstance(await keeper.append(ref(), commit(0, "t3")), Appended)
 
 
 async def test_values_of_another_conversation_are_not_read_in_redis(redis_url: str) -> None:

@@ -9,7 +9,7 @@ from libs.common.errors import Unavailable
 from libs.common.request_context import current
 from services.router.adapters.memory_conversations import MemoryConversations
 from services.router.answers import CachedAnswer, Lookup, NewAnswer
-from services.router.conversations import Commit, CommitOutcome, ConversationRef, Snapshot
+from services.router.conversations import AppendOutcome, Commit, CommitOutcome, ConversationRef, Snapshot
 from services.router.ladder import EngineAnswer, EngineQuestion
 from services.router.turn import CacheOutcome, SlotValue, Stored
 
@@ -120,6 +120,11 @@ class FragileConversations(MemoryConversations):
             self.lose_next_ack = False
             raise Unavailable("STORE_UNAVAILABLE", "The answer was lost.")
         return outcome
+
+    async def append(self, ref: ConversationRef, commit: Commit) -> AppendOutcome:
+        await self.trouble.befall()
+        await asyncio.sleep(0)
+        return await super().append(ref, commit)
 
     async def is_back(self) -> bool:
         return self.trouble.mode == "ok"

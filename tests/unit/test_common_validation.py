@@ -34,8 +34,8 @@ def accepts(message: Message) -> bool:
         (router_pb2.StreamChatRequest(turn=Chat(message="hi")), ["turn.conversation_id"]),
         (rag_pb2.UpsertDocumentsRequest(), ["documents"]),
         (
-            rag_pb2.UpsertDocumentsRequest(documents=[rag_pb2.Document(document_id="d")]),
-            ["documents[0].content"],
+            rag_pb2.UpsertDocumentsRequest(documents=[rag_pb2.Document(content=b"d")]),
+            ["documents[0].document_id"],
         ),
         (Chat(conversation_id="c", attachments=[common_pb2.Attachment()]), ["attachments[0].kind"]),
         (rollout_pb2.EnableHybridRequest(), ["reason"]),

@@ -96,7 +96,7 @@ async def test_a_question_is_answered_from_the_documents() -> None:
 
 async def test_a_question_within_an_order_is_answered_and_the_slot_asked_again() -> None:
     answer = await last(engine(FakePassages(PRICES)), says(image="a"), says("Combien coûtent 6 paquets ?"))
-    assert answer.text == f"6 paquets - 25.000 FCFA {PAY}"
+    assert answer.text == f"6 paquets - 25.000 FCFA\n\n{PAY}"
     assert answer.knowledge_text == "6 paquets - 25.000 FCFA"
     assert (answer.slot_index, answer.slot_count) == (2, 4)
 

@@ -197,6 +197,42 @@ async def test_store_that_goes_away_costs_no_reply_and_no_turn() -> None:
     assert (await world.say("deux", turn_id="t2")).replayed
 
 
+async def test_hits_go_on_while_the_store_is_away() -> None:
+    world = RouterWorld()
+    world.answers.answers["prix ?"] = "25 000 F"
+    await world.say("un")
+    world.store.trouble = Trouble("error")
+    away = await world.say("prix ?", turn_id="t2")
+    assert (away.stored, away.reply.cache.hit, away.reply.state.event_count) == (Stored.PENDING, True, 1)
+    assert (await world.say("prix ?", turn_id="t2")).replayed
+    world.store.trouble = Trouble()
+    assert await world.steady.replay()
+    customer = [text for author, text in await messages(world) if author == "customer"]
+    assert customer == ["un", "prix ?"]
+    assert (await world.say("deux")).reply.state.event_count == 2
+
+
+async def test_hit_is_put_aside_mid_slot_while_the_store_is_away() -> None:
+    world = RouterWorld()
+    world.answers.answers["Cocody"] = "Oui, nous y livrons."
+    world.hybrid.script.append(EngineAnswer("Quelle zone ?", FlowState(phase="collecting", awaiting_slot="zone")))
+    await world.say("je veux commander")
+    world.store.trouble = Trouble("error")
+    assert (await world.say("Cocody")).reply.text == "reply to Cocody"
+
+
+async def test_hit_again_gets_the_first_reply_even_when_the_cache_has_another_by_now() -> None:
+    world = RouterWorld()
+    world.answers.answers["prix ?"] = "25 000 F"
+    await world.say("prix ?", turn_id="t1")
+    world.answers.answers["prix ?"] = "30 000 F"
+    again = await world.say("prix ?", turn_id="t1")
+    assert (again.reply.text, again.replayed) == ("25 000 F", True)
+    world.answers.answers.clear()
+    again = await world.say("prix ?", turn_id="t1")
+    assert (again.reply.text, again.replayed, world.hybrid.questions) == ("25 000 F", True, [])
+
+
 async def test_commit_whose_acknowledgement_was_lost_is_not_applied_twice() -> None:
     world = RouterWorld()
     world.store.lose_next_ack = True

@@ -164,6 +164,13 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_document() -> None:
     assert lines == sorted(lines)
 
 
+def test_a_wrong_value_does_not_hide_contradictions_elsewhere() -> None:
+    text = changed("kind: image", "kind: imgae", changed("ask_zone: Dans", "ask_zone: '{zon}' #", ORDER_BOT))
+    text = changed("fee: 1000", "fee: -5", text)
+    shown = [place.split(" ")[1] for place in problems(text)]
+    assert shown == ["flow.slots[0].kind", "flow.zones[0].fee", "templates.ask_zone"]
+
+
 def test_a_wrong_key_does_not_hide_contradictions_elsewhere() -> None:
     text = changed("max_words: 20", "max_word: 20", changed("country: CI", "country: XX"))
     assert [place.split(" ")[1] for place in problems(text)] == ["country", "wording.max_word"]

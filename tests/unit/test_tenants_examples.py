@@ -1,5 +1,6 @@
 """The example tenants, and the page that explains them: what somebody copies must be right."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_the_order_bot_s_documents_agree_with_its_bundle() -> None:
 
 def test_the_price_list_is_read_as_quantities_and_money() -> None:
     facts = extract_facts(document("rue-du-gros", "tarifs"), country="CI")
-    pairs = [(one.value, two.value) for one, two in zip(facts, facts[1:], strict=False) if two.kind == "money"]
+    pairs = [(one.value, two.value) for one, two in pairwise(facts) if two.kind == "money"]
     assert ("6", "25000") in pairs
     assert ("12", "48000") in pairs
 

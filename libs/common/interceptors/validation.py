@@ -30,7 +30,6 @@ _TEXT_NAMES = frozenset({"message", "text", "query"})
 _BYTES: Mapping[str, int] = {
     "repartee.v1.ExtractFactsRequest.text": 64 * 1024,
     "repartee.v1.StoreAnswerRequest.text": 8192,
-    "repartee.v1.Document.content": 4 * 1024 * 1024,
     "repartee.v1.PutTenantRequest.bundle_yaml": 256 * 1024,
 }
 _CHARACTERS: Mapping[str, int] = {

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from libs.common.facts import Places
 
 SlotKind = Literal["image", "payment_proof", "place", "phone", "text"]
-Channel = Literal["whatsapp", "messenger", "instagram", "telegram", "sms", "web", "voice", "api"]
+Channel = Literal["whatsapp", "messenger", "instagram", "telegram", "sms", "twitch", "web", "voice", "plain"]
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Word = Annotated[str, Field(min_length=2, max_length=80)]
@@ -141,7 +141,7 @@ class Knowledge(_Part):
     """How answers from documents are given."""
 
     # Passages that score below are not used.
-    score_floor: Annotated[float, Field(ge=0, le=1)] = 0.3
+    score_floor: Annotated[float, Field(ge=0, le=1)] = 0.25
     not_found: Text
 
 

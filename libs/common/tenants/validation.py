@@ -60,32 +60,50 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
 def _shape(root: object) -> tuple[TenantBundle | None, list[tuple[Path, str]]]:
     """Returns the bundle and the problems of its shape.
 
-    With problems, the bundle is what remains once the wrong keys are left out, so that its contradictions can be told
-    at the same time; None when too little remains.
+    With problems, the bundle is what it would be without them, so that its contradictions can be told at the same
+    time; None when that cannot be guessed. `root` is changed.
     """
     try:
         # As JSON, where lists may become tuples under strict rules.
         return TenantBundle.model_validate_json(json.dumps(root)), []
     except ValidationError as error:
-        problems = [_shape_problem(found) for found in error.errors(include_url=False)]
-    for path, _ in problems:
-        _leave_out(root, path)
+        found = cast("list[Any]", error.errors(include_url=False))
+    for each in found:
+        _put_right(root, each)
+    problems = [_shape_problem(each) for each in found]
     try:
         return TenantBundle.model_validate_json(json.dumps(root)), problems
     except ValidationError:
         return None, problems
 
 
-def _leave_out(root: object, path: Path) -> None:
-    """Removes the key at `path`, where there is one; items of lists stay, so that the others keep their index."""
+def _put_right(root: object, error: Any) -> None:
+    """Puts a value that is allowed in the place of a wrong one, or removes it; items of lists keep their index."""
+    path = _path(error)
     around = root
     for part in path[:-1]:
         if isinstance(around, dict):
             around = cast("dict[object, object]", around).get(part)
         elif isinstance(around, list) and isinstance(part, int):
             around = cast("list[object]", around)[part]
-    if isinstance(around, dict):
-        cast("dict[object, object]", around).pop(path[-1], None)
+    if not isinstance(around, dict):
+        return
+    keys = cast("dict[object, object]", around)
+    context = cast("dict[str, Any]", error.get("ctx") or {})
+    if error["type"] == "literal_error":
+        keys[path[-1]] = _literals(context)[0]
+    elif "ge" in context or "le" in context:
+        keys[path[-1]] = context.get("ge", context.get("le"))
+    else:
+        keys.pop(path[-1], None)
+
+
+def _path(error: Any) -> Path:
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def _literals(context: Any) -> list[str]:
+    return [part.strip(" '") for part in str(context["expected"]).replace(" or ", ",").split(",")]
 
 
 def _around(path: Path) -> set[Path]:
@@ -107,7 +125,7 @@ def _invalid(violations: list[FieldViolation]) -> InvalidRequest:
 
 
 def _shape_problem(error: Any) -> tuple[Path, str]:
-    path: Path = tuple(part for part in error["loc"] if part != "[key]")
+    path = _path(error)
     kind = cast("str", error["type"])
     found = cast("object", error.get("input"))
     if kind == "extra_forbidden":
@@ -126,7 +144,7 @@ def _shape_problem(error: Any) -> tuple[Path, str]:
     if kind == "literal_error" or kind.endswith("_type"):
         message += f", found {_describe(found)}"
     if kind == "literal_error" and isinstance(found, str):
-        message += _nearest(found, [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")])
+        message += _nearest(found, _literals(context))
     return path, message
 
 

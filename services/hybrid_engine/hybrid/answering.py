@@ -161,12 +161,12 @@ class HybridAnswering:
         if unsure and not knowledge.cited:
             return _clarify(decided, speech, routing)
         worded = knowledge.worded
-        text = f"{worded.text} {follow_up}" if follow_up else worded.text
+        text = _followed(worded.text, follow_up)
         allowed = speech.allowed(tuple(passage.text for passage in knowledge.cited))
         if not allowed.lets_pass(text):
             worded = _Worded(speech.bundle.knowledge.not_found, Wording.TEMPLATE, (*worded.reasons, GATE_FACT_FOREIGN))
             knowledge = replace(knowledge, worded=worded, cited=(), cacheable=False)
-            text = f"{worded.text} {follow_up}" if follow_up else worded.text
+            text = _followed(worded.text, follow_up)
         return replace(
             _to_answer(decided, text, worded, routing, knowledge.cited),
             knowledge_text=worded.text if knowledge.cacheable else "",
@@ -208,6 +208,11 @@ class HybridAnswering:
         return _Knowledge(
             _Worded(extract.text, Wording.EXTRACT, reasons, spent, tier), found, extract.passages, cacheable=True
         )
+
+
+def _followed(answer: str, follow_up: str) -> str:
+    """Returns the answer to a digression with the question that was left open, as a paragraph of its own."""
+    return f"{answer}\n\n{follow_up}" if follow_up else answer
 
 
 def _clarify(decided: Decided, speech: Words, routing: Routing) -> Answer:

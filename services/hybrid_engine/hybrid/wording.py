@@ -30,7 +30,7 @@ _DEFAULTS = {
     },
 }
 # Canned replies by which a tenant greets in its own words.
-_GREETING_INTENTS = ("greet", "greeting", "salutation", "bonjour", "hello")
+_GREETING_INTENTS = ("greetings", "greet", "greeting", "salutation", "bonjour", "hello")
 _SYSTEM = {
     "fr": "Tu reformules un message de {name} en français, {max_words} mots au plus, sans rien ajouter. "
     "Garde chaque chiffre tel quel. {tone}",

@@ -3,16 +3,19 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from libs.common.request_context import Principal, TenantId
 from services.router.conversations import (
     AlreadyAnswered,
+    Appended,
+    AppendOutcome,
     Commit,
     CommitOutcome,
     Committed,
     ConversationRef,
     Page,
+    SlotAwaited,
     Snapshot,
     Superseded,
     page_bounds,
@@ -72,19 +75,20 @@ class MemoryConversations:
             return AlreadyAnswered(first, self.stored)
         if commit.base_version != conversation.version:
             return Superseded()
-        conversation.version += 1
         conversation.state = commit.reply.state
-        conversation.messages.extend(commit.messages)
-        del conversation.messages[: -self._max_messages]
-        if commit.user_id:
-            conversation.users.add(commit.user_id)
-        if commit.keep_reply:
-            self._keep_reply(conversation, commit.reply)
-        self._conversations[key] = conversation
-        self._conversations.move_to_end(key)
-        if len(self._conversations) > self._max_conversations:
-            self._conversations.popitem(last=False)
+        self._add(key, conversation, commit, commit.reply)
         return Committed(self.stored)
+
+    async def append(self, ref: ConversationRef, commit: Commit) -> AppendOutcome:
+        """Adds the turn in one step of the event loop."""
+        key = _key(ref)
+        conversation = self._conversations.get(key) or _Conversation()
+        if commit.keep_reply and (first := self._first_reply(conversation, commit.reply.turn_id)):
+            return AlreadyAnswered(first, self.stored)
+        if conversation.state.awaiting_slot:
+            return SlotAwaited()
+        self._add(key, conversation, commit, replace(commit.reply, state=conversation.state))
+        return Appended(self.stored, conversation.state, conversation.version)
 
     async def page(self, ref: ConversationRef, *, size: int, token: str) -> Page | None:
         """Returns one page, or None."""
@@ -106,6 +110,19 @@ class MemoryConversations:
             for (owner, conversation_id), conversation in self._conversations.items()
             if owner == tenant and user_id in conversation.users
         ]
+
+    def _add(self, key: _Key, conversation: _Conversation, commit: Commit, reply: Reply) -> None:
+        conversation.version += 1
+        conversation.messages.extend(commit.messages)
+        del conversation.messages[: -self._max_messages]
+        if commit.user_id:
+            conversation.users.add(commit.user_id)
+        if commit.keep_reply:
+            self._keep_reply(conversation, reply)
+        self._conversations[key] = conversation
+        self._conversations.move_to_end(key)
+        if len(self._conversations) > self._max_conversations:
+            self._conversations.popitem(last=False)
 
     def _first_reply(self, conversation: _Conversation, turn_id: str) -> Reply | None:
         kept = conversation.replies.get(turn_id) if turn_id else None

@@ -1,24 +1,31 @@
 """Conversations in Redis: read in one script, changed in one script, every value sealed with its tenant and key.
 
-A conversation is a hash (`v` version, `s` sealed state) and a list of sealed messages; a kept reply has a key of its
-own, because replies live for 24 hours and conversations for weeks. All keys of a tenant share a cluster slot.
+A conversation is a hash (`v` version, `s` sealed state, `a` 1 while a slot is awaited) and a list of sealed messages. A
+kept reply has a key of its own, because replies live for 24 hours and conversations for weeks. All keys of a tenant
+share a cluster slot.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import cast, overload
 
 from libs.common.errors import Unavailable
-from libs.common.redis_store import RedisStore, Script, TenantRedis
+from libs.common.redis_connections import Argument
+from libs.common.redis_store import RedisStore, TenantRedis
 from libs.common.request_context import Principal
 from repartee.v1 import common_pb2, router_pb2
+from services.router.adapters.conversation_scripts import APPEND, COMMIT, DELETE, LOAD
 from services.router.adapters.wire import read_message, read_reply, read_state, write_message, write_reply, write_state
 from services.router.conversations import (
     AlreadyAnswered,
+    Appended,
+    AppendOutcome,
     Commit,
     CommitOutcome,
     Committed,
     ConversationRef,
     Page,
+    SlotAwaited,
     Snapshot,
     Superseded,
     page_bounds,
@@ -28,41 +35,6 @@ from services.router.turn_order import conversation_busy
 
 REPLY_TTL_SECONDS = 86_400
 _MAX_DELETE_TRIES = 5
-
-_LOAD = Script("""
-local head = redis.call('HMGET', KEYS[1], 'v', 's')
-if not head[1] then return {} end
-local history = redis.call('LRANGE', KEYS[2], -tonumber(ARGV[1]), -1)
-return {head[1], head[2] or '', history, KEYS[3] and redis.call('GET', KEYS[3])}
-""")
-
-# KEYS: conversation, messages, reply, user. ARGV: version read, state or '' to leave it, retention in seconds, reply or
-# '', its seconds, user's conversation or '', then messages. Returns the reply that was first, the version after, or 0.
-_COMMIT = Script("""
-if ARGV[4] ~= '' then
-  local first = redis.call('GET', KEYS[3])
-  if first then return first end
-end
-if (redis.call('HGET', KEYS[1], 'v') or '0') ~= ARGV[1] then return 0 end
-local version = tonumber(ARGV[1]) + 1
-if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'v', version, 's', ARGV[2])
-else redis.call('HSET', KEYS[1], 'v', version) end
-redis.call('RPUSH', KEYS[2], unpack(ARGV, 7))
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('EXPIRE', KEYS[2], ARGV[3])
-if ARGV[4] ~= '' then redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5]) end
-if ARGV[6] ~= '' then
-  redis.call('SADD', KEYS[4], ARGV[6])
-  redis.call('EXPIRE', KEYS[4], ARGV[3])
-end
-return version
-""")
-
-_DELETE = Script("""
-if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
-for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
-return 1
-""")
 
 
 class RedisConversations:
@@ -81,38 +53,56 @@ class RedisConversations:
         head, messages = _keys(redis, ref)
         reply_key = _reply_key(redis, ref, turn_id) if turn_id else ""
         keys = (head, messages, reply_key) if turn_id else (head, messages)
-        found = await redis.eval(_LOAD, keys, (self._history_messages,))
+        found = await redis.eval(LOAD, keys, (self._history_messages,))
         if not found:
             return Snapshot()
-        first = _open_reply(redis, reply_key, found[3]) if len(found) > 3 and found[3] else None
+        first = _open_reply(redis, head, reply_key, found[3]) if len(found) > 3 and found[3] else None
         history = _SealedMessages(found[2], lambda sealed: redis.unseal(messages, sealed))
         return Snapshot(int(found[0]), _open_state(redis, head, found[1]), history, first)
 
     async def commit(self, ref: ConversationRef, commit: Commit) -> CommitOutcome:
         """Applies the turn in one script."""
         redis = self._store.for_tenant(ref.principal)
-        head, messages = _keys(redis, ref)
-        reply = commit.reply
-        reply_key = _reply_key(redis, ref, reply.turn_id)
-        outcome = await redis.eval(
-            _COMMIT,
-            (head, messages, reply_key, redis.key("conv-user", commit.user_id)),
-            (
-                commit.base_version or 0,
-                redis.seal(_state_place(head), _state_bytes(reply.state)) if commit.state_changed else b"",
-                self._retention_seconds,
-                redis.seal(reply_key, write_reply(reply).SerializeToString()) if commit.keep_reply else b"",
-                REPLY_TTL_SECONDS,
-                ref.conversation_id if commit.user_id else b"",
-                *(redis.seal(messages, write_message(each).SerializeToString()) for each in commit.messages),
-            ),
+        state = commit.reply.state
+        head, keys, arguments = self._turn(redis, ref, commit)
+        own = (
+            commit.base_version or 0,
+            redis.seal(_state_place(head), _state_bytes(state)),
+            "1" if state.awaiting_slot else "",
         )
+        outcome = await redis.eval(COMMIT, keys, (*arguments, *own))
         if isinstance(outcome, bytes):
-            first = _open_reply(redis, reply_key, outcome)
-            if first is None:
-                raise Unavailable("STORE_UNAVAILABLE", "A kept reply does not carry the seal of its key.")
-            return AlreadyAnswered(first, Stored.DURABLE)
+            return _already_answered(redis, ref, commit, outcome)
         return Committed(Stored.DURABLE) if outcome else Superseded()
+
+    async def append(self, ref: ConversationRef, commit: Commit) -> AppendOutcome:
+        """Adds the turn in one script."""
+        redis = self._store.for_tenant(ref.principal)
+        head, keys, arguments = self._turn(redis, ref, commit)
+        outcome = await redis.eval(APPEND, keys, arguments)
+        if isinstance(outcome, bytes):
+            return _already_answered(redis, ref, commit, outcome)
+        if not outcome:
+            return SlotAwaited()
+        version, sealed_state = cast("tuple[int, bytes]", outcome)
+        return Appended(Stored.DURABLE, _open_state(redis, head, sealed_state), version)
+
+    def _turn(
+        self, redis: TenantRedis, ref: ConversationRef, commit: Commit
+    ) -> tuple[str, tuple[str, ...], tuple[Argument, ...]]:
+        """Returns the conversation's key, and what both changing scripts take."""
+        head, messages = _keys(redis, ref)
+        reply_key = _reply_key(redis, ref, commit.reply.turn_id)
+        said = [redis.seal(messages, write_message(each).SerializeToString()) for each in commit.messages]
+        arguments = (
+            self._retention_seconds,
+            _kept_reply(redis, reply_key, commit.reply) if commit.keep_reply else b"",
+            REPLY_TTL_SECONDS,
+            ref.conversation_id if commit.user_id else b"",
+            len(said),
+            *said,
+        )
+        return head, (head, messages, reply_key, redis.key("conv-user", commit.user_id)), arguments
 
     async def page(self, ref: ConversationRef, *, size: int, token: str) -> Page | None:
         """Returns one page, or None."""
@@ -138,7 +128,7 @@ class RedisConversations:
                 return False
             said = _SealedMessages(sealed, lambda each: redis.unseal(messages, each))
             replies = {_reply_key(redis, ref, message.turn_id) for message in said}
-            if await redis.eval(_DELETE, (head, messages, *sorted(replies)), (version,)):
+            if await redis.eval(DELETE, (head, messages, *sorted(replies)), (version,)):
                 return True
         raise conversation_busy()
 
@@ -200,6 +190,25 @@ def _open_state(redis: TenantRedis, head: str, sealed: bytes) -> FlowState:
     return read_state(common_pb2.FlowState.FromString(value)) if value else NO_STATE
 
 
-def _open_reply(redis: TenantRedis, key: str, sealed: bytes) -> Reply | None:
-    value = redis.unseal(key, sealed)
-    return read_reply(router_pb2.ChatResponse.FromString(value)) if value is not None else None
+def _kept_reply(redis: TenantRedis, key: str, reply: Reply) -> bytes:
+    """Returns a reply to keep: the length of what is sealed, the sealed reply, and room for a state behind it."""
+    sealed = redis.seal(key, write_reply(reply).SerializeToString())
+    return len(sealed).to_bytes(4) + sealed
+
+
+def _open_reply(redis: TenantRedis, head: str, key: str, kept: bytes) -> Reply | None:
+    end = 4 + int.from_bytes(kept[:4])
+    value = redis.unseal(key, kept[4:end])
+    if value is None:
+        return None
+    reply = read_reply(router_pb2.ChatResponse.FromString(value))
+    # An appended turn is sent before its state is known; the script puts it behind the reply.
+    return replace(reply, state=_open_state(redis, head, kept[end:])) if len(kept) > end else reply
+
+
+def _already_answered(redis: TenantRedis, ref: ConversationRef, commit: Commit, kept: bytes) -> AlreadyAnswered:
+    head, _ = _keys(redis, ref)
+    first = _open_reply(redis, head, _reply_key(redis, ref, commit.reply.turn_id), kept)
+    if first is None:
+        raise Unavailable("STORE_UNAVAILABLE", "A kept reply does not carry the seal of its key.")
+    return AlreadyAnswered(first, Stored.DURABLE)

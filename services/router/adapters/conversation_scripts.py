@@ -1,0 +1,61 @@
+"""The Lua scripts by which conversations are read and changed, each in one atomic step."""
+
+from libs.common.redis_store import Script
+
+# KEYS: conversation, messages, and the reply when there is one to look for. ARGV: messages wanted. Returns nothing for
+# a new conversation, else version, state, messages, reply.
+LOAD = Script("""
+local head = redis.call('HMGET', KEYS[1], 'v', 's')
+if not head[1] then return {} end
+local history = redis.call('LRANGE', KEYS[2], -tonumber(ARGV[1]), -1)
+return {head[1], head[2] or '', history, KEYS[3] and redis.call('GET', KEYS[3])}
+""")
+
+# Both scripts that change something. KEYS: conversation, messages, reply, user. ARGV: retention in seconds, reply or ''
+# for none, its seconds, user's conversation or '' for none, number of messages, messages, then what each adds.
+_FIRST_REPLY = """
+if ARGV[2] ~= '' then
+  local first = redis.call('GET', KEYS[3])
+  if first then return first end
+end
+local own = 6 + ARGV[5]
+"""
+_ADD = """
+redis.call('RPUSH', KEYS[2], unpack(ARGV, 6, own - 1))
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[2], ARGV[1])
+if ARGV[4] ~= '' then
+  redis.call('SADD', KEYS[4], ARGV[4])
+  redis.call('EXPIRE', KEYS[4], ARGV[1])
+end
+"""
+
+# Own ARGV: version read, state, '1' when a slot is awaited. Returns the reply that was first, the version after, or 0.
+COMMIT = Script(f"""
+{_FIRST_REPLY}
+if (redis.call('HGET', KEYS[1], 'v') or '0') ~= ARGV[own] then return 0 end
+local version = tonumber(ARGV[own]) + 1
+redis.call('HSET', KEYS[1], 'v', version, 's', ARGV[own + 1], 'a', ARGV[own + 2])
+{_ADD}
+if ARGV[2] ~= '' then redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3]) end
+return version
+""")
+
+# Returns the reply that was first, 0 when a slot is awaited, or {version after, state}.
+APPEND = Script(f"""
+{_FIRST_REPLY}
+local found = redis.call('HMGET', KEYS[1], 's', 'a')
+if found[2] == '1' then return 0 end
+local state = found[1] or ''
+local version = redis.call('HINCRBY', KEYS[1], 'v', 1)
+{_ADD}
+if ARGV[2] ~= '' then redis.call('SET', KEYS[3], ARGV[2] .. state, 'EX', ARGV[3]) end
+return {{version, state}}
+""")
+
+# KEYS: all of a conversation, itself first. ARGV: version read. Returns 0 when it has changed since.
+DELETE = Script("""
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
+return 1
+""")

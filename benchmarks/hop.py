@@ -6,12 +6,12 @@ import random
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 
+from benchmarks.side_by_side import Call, paired_ratio, side_by_side
 from libs.common.channel import open_channel
 from libs.common.settings import ServiceSettings
 from libs.common.telemetry import start_telemetry
@@ -22,10 +22,7 @@ REQUEST = cache_pb2.LookupAnswerRequest(query="Quels sont vos horaires d'ouvertu
 CREDENTIAL = "Bearer dev:bench"
 # Kinds of call take turns in short blocks: each sees the same machine, and none pays for waking another's process.
 ROUNDS, CALLS = 80, 30
-WARM_UP_ROUNDS, WARM_UP_CALLS = 5, 5
 CHAIN = 4
-
-Call = Callable[[], Awaitable[object]]
 
 
 def measure() -> dict[str, float]:
@@ -64,49 +61,22 @@ async def _measure() -> dict[str, float]:
                 "traced_hop": await ours(ports[1], is_traced=True),
                 "four_traced_hops": await ours(ports[-1], is_traced=True),
             }
-            rounds = await _rounds(calls)
+            rounds = await side_by_side(calls, rounds=ROUNDS, calls_each=CALLS)
     return {
         **{f"{name}_us": statistics.median(each) * 1e6 for name, each in rounds.items()},
-        "untraced_hop_ratio": _ratio(rounds, "untraced_hop", "bare_hop"),
-        "traced_hop_ratio": _ratio(rounds, "traced_hop", "bare_hop"),
+        "untraced_hop_ratio": paired_ratio(rounds, "untraced_hop", "bare_hop"),
+        "traced_hop_ratio": paired_ratio(rounds, "traced_hop", "bare_hop"),
         # What is ours apart from sending a credential and a trace at all.
-        "traced_hop_over_metadata_ratio": _ratio(rounds, "traced_hop", "bare_hop_with_metadata"),
+        "traced_hop_over_metadata_ratio": paired_ratio(rounds, "traced_hop", "bare_hop_with_metadata"),
         # What tracing adds to everything else that is ours.
-        "tracing_ratio": _ratio(rounds, "traced_hop", "untraced_hop"),
-        "four_traced_hops_ratio": _ratio(rounds, "four_traced_hops", "traced_hop"),
+        "tracing_ratio": paired_ratio(rounds, "traced_hop", "untraced_hop"),
+        "four_traced_hops_ratio": paired_ratio(rounds, "four_traced_hops", "traced_hop"),
     }
 
 
 def _metadata() -> tuple[tuple[str, str], ...]:
     trace = f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"
     return ("authorization", CREDENTIAL), ("traceparent", trace)
-
-
-def _ratio(rounds: dict[str, list[float]], ours: str, floor: str) -> float:
-    """Returns the median over all rounds of one median over the other of the same round.
-
-    Paired like that, a neighbour's load on the machine weighs on both.
-    """
-    return statistics.median(above / below for above, below in zip(rounds[ours], rounds[floor], strict=True))
-
-
-async def _rounds(calls: dict[str, Call]) -> dict[str, list[float]]:
-    """Returns the median seconds of each kind of call in each round."""
-    medians: dict[str, list[float]] = {name: [] for name in calls}
-    order = list(calls)
-    for number in range(WARM_UP_ROUNDS + ROUNDS):
-        random.shuffle(order)
-        for name in order:
-            times = [await _timed(calls[name]) for _ in range(WARM_UP_CALLS + CALLS)][WARM_UP_CALLS:]
-            if number >= WARM_UP_ROUNDS:
-                medians[name].append(statistics.median(times))
-    return medians
-
-
-async def _timed(call: Call) -> float:
-    began = time.perf_counter()
-    await call()
-    return time.perf_counter() - began
 
 
 @contextlib.asynccontextmanager

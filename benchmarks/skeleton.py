@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import statistics
 import sys
@@ -14,6 +15,7 @@ import grpc
 
 from benchmarks import hop
 from benchmarks.figure import Figure
+from benchmarks.side_by_side import paired_ratio, side_by_side
 from repartee.v1 import cache_pb2, cache_pb2_grpc, router_pb2, router_pb2_grpc
 from tools.connection import Connection
 from tools.stack import Stack, StackOptions, free_port_base, resident_mib, running_stack
@@ -21,7 +23,7 @@ from tools.tenants import apply_folder
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "tenants"
 TENANT, QUESTION, LOCALE = "rue-du-gros", "Quels sont vos horaires d'ouverture ?", "fr-CI"
-CALLS, WARM_UP = 1500, 200
+ROUNDS, CALLS = 40, 25
 
 
 async def measure() -> list[Figure]:
@@ -49,7 +51,7 @@ async def measure() -> list[Figure]:
 async def cache_hit_ratio(stack: Stack) -> float:
     """Returns the median time of a traced exact hit over that of a bare two-hop echo of the same messages.
 
-    The two are called alternately by one client over one channel each, so that both see the same machine.
+    The two take turns, called by one client over one channel each, so that both see the same machine.
     """
     operator = Connection.for_operator(port_base=stack.options.port_base)
     await apply_folder(operator, EXAMPLES, with_documents=True, reason="benchmark")
@@ -70,19 +72,20 @@ async def cache_hit_ratio(stack: Stack) -> float:
                 cache_pb2.LookupAnswerRequest(query=QUESTION, locale=LOCALE), metadata=metadata
             )
         async with _bare_echo(stack, reply, hit) as bare:
-            ours: list[float] = []
-            floor: list[float] = []
-            for number in range(WARM_UP + CALLS):
-                message = request(number)
-                for stub, times in ((router, ours), (bare, floor)):
-                    began = time.perf_counter()
-                    answer = await stub.Chat(message, metadata=metadata, timeout=8)
-                    times.append(time.perf_counter() - began)
-                    if not (answer.cache.hit and answer.cache.type == "exact"):
-                        raise RuntimeError("a call was not an exact hit, so its time says nothing")
-    ours_ms, floor_ms = (statistics.median(times[WARM_UP:]) * 1000 for times in (ours, floor))
-    print(f"  exact hit {ours_ms:.3f} ms, bare two-hop echo {floor_ms:.3f} ms (medians of {CALLS})")
-    return ours_ms / floor_ms
+            numbers = itertools.count()
+
+            async def ours() -> None:
+                answer = await router.Chat(request(next(numbers)), metadata=metadata, timeout=8)
+                if answer.cache.type != "exact":
+                    raise RuntimeError("a call was not an exact hit, so its time says nothing")
+
+            async def floor() -> None:
+                await bare.Chat(request(next(numbers)), metadata=metadata, timeout=8)
+
+            medians = await side_by_side({"ours": ours, "floor": floor}, rounds=ROUNDS, calls_each=CALLS)
+    ours_ms, floor_ms = (statistics.median(medians[name]) * 1000 for name in ("ours", "floor"))
+    print(f"  exact hit {ours_ms:.3f} ms, bare two-hop echo {floor_ms:.3f} ms (medians of {ROUNDS * CALLS} calls)")
+    return paired_ratio(medians, "ours", "floor")
 
 
 async def _first_hit(

@@ -17,7 +17,7 @@ _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,62}")
 
 
 def parse_tenant_id(text: str, *, field_path: str = "tenant_id") -> TenantId:
-    """Returns `text` as a tenant id; raises InvalidRequest (INVALID_FIELD) for anything but 2 to 63 of [A-Za-z0-9_-]."""
+    """Returns `text` as a tenant id; raises InvalidRequest (INVALID_FIELD) for what is not 2 to 63 of [A-Za-z0-9_-]."""
     if not _TENANT_ID.fullmatch(text):
         raise InvalidRequest(
             "INVALID_FIELD",

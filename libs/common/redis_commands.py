@@ -1,5 +1,6 @@
 """Commands on keys of Redis, one method each, with one named fault: STORE_UNAVAILABLE."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
@@ -59,16 +60,16 @@ class Pipeline:
         return replies
 
 
-class Keyspace:
+class Keyspace(ABC):
     """Commands on one part of the keys. Every method raises Unavailable (STORE_UNAVAILABLE) when Redis fails."""
 
     def __init__(self, connections: RedisConnections, prefix: str) -> None:
         self.connections = connections
         self._prefix = prefix
 
+    @abstractmethod
     def own(self, key: str) -> str:
         """Returns `key`; raises ValueError unless it belongs to this part of the keys."""
-        raise NotImplementedError
 
     async def command(self, name: str, key: str, *arguments: Argument) -> Any:
         """Returns the raw reply to a command whose first argument is its key (RPUSH, HINCRBY, EXPIRE…)."""

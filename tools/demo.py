@@ -25,6 +25,7 @@ _CACHE_ADMIN = cache_pb2.DESCRIPTOR.services_by_name["CacheAdminService"]
 
 ORDER, SCHOOL = "rue-du-gros", "escopines"
 PRICE_QUESTION = "Combien coûtent 6 paquets ?"
+HOURS_QUESTION = "Quels sont vos horaires ?"
 
 Check = Callable[[router_pb2.ChatResponse], bool]
 
@@ -137,9 +138,9 @@ def script() -> list[Step]:
         Step(
             ORDER,
             "koffi",
-            "combien ça coûte 6 paquets svp ?",
-            "asked in other words, it is recognised, or answered afresh: the price is the same",
-            lambda r: "25.000" in r.text,
+            "Combien coûtent les 6 paquets ?",
+            "asked a little differently, it is recognised by meaning and verified",
+            lambda r: r.cache.hit and r.cache.type == "semantic_scalable" and "25.000" in r.text,
         ),
         Step(
             ORDER,
@@ -149,12 +150,26 @@ def script() -> list[Step]:
             lambda r: not r.cache.hit and "48.000" in r.text and "25.000" not in r.text,
         ),
         Step(
+            ORDER,
+            "koffi",
+            HOURS_QUESTION,
+            "the warehouse's hours, from its own document",
+            lambda r: "8h" in r.text and "samedi" in r.text,
+        ),
+        Step(
             SCHOOL,
             "lea",
             PRICE_QUESTION,
             "another company never sees that answer",
             lambda r: not r.cache.hit and "25.000" not in r.text,
             title="Léa writes to Escopines, another company",
+        ),
+        Step(
+            SCHOOL,
+            "lea",
+            HOURS_QUESTION,
+            "the same question as Koffi's gets this company's own answer",
+            lambda r: not r.cache.hit and "9h30" in r.text and "entrepôt" not in r.text,
         ),
         Step(
             SCHOOL,

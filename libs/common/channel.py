@@ -13,6 +13,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from opentelemetry.trace import Tracer
 
 from libs.common.interceptors.outgoing import CallingChannel
+from libs.common.settings import ServiceSettings
 
 _MAX_RECEIVE_BYTES = 16 * 1024 * 1024
 
@@ -24,6 +25,13 @@ class ClientTls:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+
+    @classmethod
+    def of(cls, settings: ServiceSettings) -> "ClientTls | None":
+        """Returns how the process of `settings` calls others; None for plaintext."""
+        if settings.upstream_ca_file is None:
+            return None
+        return cls(ca_file=settings.upstream_ca_file, cert_file=settings.tls_cert_file, key_file=settings.tls_key_file)
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Reads the files and returns channel credentials; the system's roots where no CA is named."""

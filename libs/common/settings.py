@@ -27,6 +27,11 @@ class ServiceSettings(BaseSettings):
     tls_cert_file: Path | None = Field(None, description="PEM certificate chain of this server.")
     tls_key_file: Path | None = Field(None, description="PEM private key of this server.")
     tls_ca_file: Path | None = Field(None, description="PEM roots; when set, callers must present a certificate.")
+    upstream_ca_file: Path | None = Field(
+        None,
+        description="PEM roots by which the services this one calls are known; plaintext without it. "
+        "This server's own certificate is shown to them.",
+    )
     credentials_file: Path | None = Field(
         None, description="YAML file of issued credentials; without it only development credentials on loopback."
     )
@@ -58,13 +63,14 @@ _S = TypeVar("_S", bound=BaseSettings)
 
 
 def load_settings(cls: type[_S]) -> _S:
-    """Returns settings from the environment.
+    """Returns settings from the environment, and secrets from files where REPARTEE_SECRETS_DIR names their folder.
 
+    A file is named like its variable, such as `repartee_redis_url`; the environment wins over it.
     When they are not right, says so on stderr in one sentence per variable and exits with status 2; values are not
     shown, because some are secrets.
     """
     try:
-        return cls()
+        return cls(_secrets_dir=os.environ.get("REPARTEE_SECRETS_DIR"))
     except ValidationError as error:
         prefix = cls.model_config.get("env_prefix", "")
         for problem in error.errors(include_input=False, include_url=False):

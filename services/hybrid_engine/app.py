@@ -72,7 +72,7 @@ async def _open_passages(settings: EngineSettings, telemetry: Telemetry, stack: 
         settings.rag_target,
         services=[rag_pb2.DESCRIPTOR.services_by_name["RagService"]],
         name=settings.name,
-        tls=ClientTls(ca_file=settings.tls_ca_file) if settings.tls_ca_file else None,
+        tls=ClientTls.of(settings),
         tracer=telemetry.tracer,
     )
     await stack.enter_async_context(channel)

@@ -6,10 +6,10 @@ import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
-from opentelemetry.trace import Tracer
 
-from libs.common.channel import open_channel
+from libs.common.channel import ClientTls, open_channel
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
@@ -61,10 +61,17 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
         tenants = open_tenant_store(settings, redis)
         directory = await stack.enter_async_context(TenantDirectory(tenants))
         conversations, steady = await _open_conversations(settings, redis, stack)
-        cache = CacheClient(await _channel(settings.cache_target, _CACHE, telemetry.tracer, stack))
+
+        async def channel(target: str, service: ServiceDescriptor) -> grpc.aio.Channel:
+            opened = open_channel(
+                target, services=[service], name="router", tls=ClientTls.of(settings), tracer=telemetry.tracer
+            )
+            return await stack.enter_async_context(opened)
+
+        cache = CacheClient(await channel(settings.cache_target, _CACHE))
         engines = {
-            Variant.HYBRID: EngineClient(await _channel(settings.hybrid_target, _ENGINE, telemetry.tracer, stack)),
-            Variant.CLASSIC: EngineClient(await _channel(settings.classic_target, _ENGINE, telemetry.tracer, stack)),
+            Variant.HYBRID: EngineClient(await channel(settings.hybrid_target, _ENGINE)),
+            Variant.CLASSIC: EngineClient(await channel(settings.classic_target, _ENGINE)),
         }
         background = Background()
         stack.push_async_callback(background.finish, timeout_seconds=_FINISH_SECONDS)
@@ -129,10 +136,6 @@ async def _stop_replaying(replaying: "asyncio.Task[None]", steady: SteadyConvers
     await asyncio.gather(replaying, return_exceptions=True)
     if not await steady.replay():
         _LOG.error("%d turns that waited for the store are lost with this process", steady.waiting)
-
-
-async def _channel(target: str, service: ServiceDescriptor, tracer: Tracer, stack: AsyncExitStack):
-    return await stack.enter_async_context(open_channel(target, services=[service], name="router", tracer=tracer))
 
 
 def _registrations(chat: Chat, keeping: Keeping, tenants: TenantStore, rollout: Rollout) -> Sequence[Registration]:

@@ -1,16 +1,31 @@
 """`repartee chat`: talk to a tenant's bot from the terminal."""
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
 import sys
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
+import grpc
 import typer
+from rich.markup import escape
 
+from libs.common.status import from_rpc_error
 from repartee.v1 import common_pb2, router_pb2, router_pb2_grpc
-from tools.connection import DEFAULT_PORT_BASE, Connection, HostOption, PortBaseOption, TenantOption, console, run
+from tools.connection import (
+    DEFAULT_PORT_BASE,
+    Connection,
+    HostOption,
+    PortBaseOption,
+    TenantOption,
+    console,
+    print_error,
+    run,
+)
 
 _DESCRIPTOR = router_pb2.DESCRIPTOR.services_by_name["RouterService"]
 
@@ -27,7 +42,9 @@ def chat(
 ) -> None:
     """Send messages as a customer would, and see each reply with the rung, the engine and the cache that served it.
 
-    In a conversation, `/image FILE` attaches a picture (any name will do for trying things out).
+    In a conversation, `/image FILE…` attaches pictures (any name will do for trying things out).
+
+    Examples:  repartee chat -t rue-du-gros  ·  repartee chat "Combien coûtent 6 paquets ?"  ·  repartee chat -i a.jpg
     """
     connection = Connection.for_tenant(tenant, host=host, port_base=port_base)
     conversation_id = conversation or f"cli-{secrets.token_hex(4)}"
@@ -75,21 +92,54 @@ async def _chat(
                     attachments=attachments,
                 )
             )
-            console.print(f"[bold]{reply.text}[/]", soft_wrap=True)
-            console.print(f"[dim]{served(reply)}[/]")
+            console.print(f"[bold]{escape(reply.text)}[/]", soft_wrap=True)
+            console.print(f"[dim]{escape(served(reply))}[/]", soft_wrap=True)
 
         if message or images:
             await say(message, images)
             return
         console.print(f"[dim]Conversation {conversation_id}. Ctrl-D ends it; /image FILE attaches a picture.[/]")
-        while line := await asyncio.to_thread(_read_line):
-            text = line.strip()
-            if text.startswith("/image"):
-                await say("", [attachment(Path(text.removeprefix("/image").strip() or "photo.jpg"))])
-            elif text:
-                await say(text, [])
+        async for line in lines():
+            text, pictures = read_line(line)
+            if not text and not pictures:
+                continue
+            try:
+                await say(text, pictures)
+            except grpc.aio.AioRpcError as failure:
+                # A message that is refused does not end the conversation; a stack that is gone does.
+                if failure.code() is grpc.StatusCode.UNAVAILABLE:
+                    raise
+                print_error(from_rpc_error(failure))
 
 
-def _read_line() -> str:
-    console.print("[green]vous >[/] ", end="")
-    return sys.stdin.readline()
+def read_line(line: str) -> tuple[str, list[common_pb2.Attachment]]:
+    """Returns the message and the pictures of one line: `/image a.jpg b.jpg` attaches two."""
+    text = line.strip()
+    command, _, names = text.partition(" ")
+    if command != "/image":
+        return text, []
+    return "", [attachment(Path(name)) for name in names.split() or ["photo.jpg"]]
+
+
+async def lines() -> AsyncIterator[str]:
+    """Yields what is typed, until Ctrl-D. The thread that reads is a daemon: Ctrl-C does not wait for its line."""
+    loop = asyncio.get_running_loop()
+    while True:
+        console.print("[green]vous >[/] ", end="")
+        typed: asyncio.Future[str] = loop.create_future()
+        threading.Thread(target=_type_into, args=(typed, loop), daemon=True).start()
+        line = await typed
+        if not line:
+            return
+        yield line
+
+
+def _type_into(typed: asyncio.Future[str], loop: asyncio.AbstractEventLoop) -> None:
+    line = sys.stdin.readline()
+
+    def give() -> None:
+        if not typed.done():
+            typed.set_result(line)
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed after Ctrl-C
+        loop.call_soon_threadsafe(give)

@@ -11,9 +11,10 @@ import grpc
 import typer
 from google.protobuf.descriptor import ServiceDescriptor
 from rich.console import Console
+from rich.markup import escape
 
 from libs.common.channel import open_channel
-from libs.common.errors import ReparteeError
+from libs.common.errors import InvalidRequest, ReparteeError
 from libs.common.status import from_rpc_error
 
 T = TypeVar("T")
@@ -30,7 +31,13 @@ TenantOption = Annotated[
 HostOption = Annotated[str, typer.Option("--host", help="Where the stack listens.", envvar="REPARTEE_CLI_HOST")]
 PortBaseOption = Annotated[
     int,
-    typer.Option("--port-base", help="The router's port; the other services follow it.", envvar="REPARTEE_PORT_BASE"),
+    typer.Option(
+        "--port-base",
+        help="The router's port; the other services follow it.",
+        envvar="REPARTEE_PORT_BASE",
+        min=1,
+        max=65_535 - max(PORTS.values()),
+    ),
 ]
 
 console = Console(highlight=False)
@@ -81,18 +88,30 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         error: ReparteeError = from_rpc_error(failure)
     except ReparteeError as failure:
         error = failure
+    except (OSError, UnicodeDecodeError) as failure:
+        error = unusable_file(failure)
     except KeyboardInterrupt:
         sys.exit(130)
     print_error(error)
     raise typer.Exit(1)
 
 
+def unusable_file(failure: OSError | UnicodeDecodeError) -> InvalidRequest:
+    """Returns what the system said of a file, as an error for people."""
+    if isinstance(failure, UnicodeDecodeError):
+        return InvalidRequest("FILE_UNUSABLE", f"That file is no UTF-8 text: byte {failure.start + 1} is none.")
+    return InvalidRequest("FILE_UNUSABLE", f"{failure.filename or 'A file'}: {failure.strerror or failure}.")
+
+
 def print_error(error: ReparteeError) -> None:
-    """Prints a failure for people on standard error."""
-    errors.print(f"[bold red]{error.reason}[/]  {error.message}")
-    for violation in error.violations:
-        errors.print(f"  [yellow]{violation.field}[/]  {violation.description}", soft_wrap=True)
+    """Prints a failure for people on standard error; lines are left whole, for narrow terminals and for files."""
     if error.reason == "UNAVAILABLE":
         errors.print(
-            "  Is the stack running? Start it with [bold]repartee up[/], or name it with --host and --port-base."
+            "[bold red]UNAVAILABLE[/]  No stack answers there. Start it with [bold]repartee up[/], "
+            "or name it with --host and --port-base.",
+            soft_wrap=True,
         )
+        return
+    errors.print(f"[bold red]{error.reason}[/]  {escape(error.message)}", soft_wrap=True)
+    for violation in error.violations:
+        errors.print(f"  [yellow]{escape(violation.field)}[/]  {escape(violation.description)}", soft_wrap=True)

@@ -63,7 +63,7 @@ async def speak(
 def write_wav(path: Path, samples: bytes, rate: int) -> None:
     """Writes mono 16-bit samples as a WAV file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as out:
+    with path.open("wb") as file, wave.open(file, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate)

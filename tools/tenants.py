@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from libs.common.errors import FieldViolation, InvalidRequest
+from libs.common.tenants.bundle import TenantBundle
 from libs.common.tenants.validation import parse_bundle
 from repartee.v1 import tenants_pb2, tenants_pb2_grpc
 from tools.connection import DEFAULT_PORT_BASE, Connection, HostOption, PortBaseOption, console, run
@@ -38,7 +39,7 @@ def check(folder: Annotated[Path, typer.Argument(help="A bundle's folder, or a f
 
     async def work() -> None:
         for path in find_bundles(folder):
-            bundle = parse_bundle(path.read_text(encoding="utf-8"), source_name=str(path))
+            bundle = _parse(path)
             console.print(f"[green]good[/]  {path}: {bundle.id}, {bundle.name}")
 
     run(work)
@@ -70,7 +71,7 @@ def list_tenants(host: HostOption = "127.0.0.1", port_base: PortBaseOption = DEF
 
 def find_bundles(folder: Path) -> list[Path]:
     """Returns the `tenant.yaml` of `folder`, or of its subfolders; raises InvalidRequest (NO_BUNDLE) without any."""
-    own = folder / "tenant.yaml"
+    own = folder if folder.name == "tenant.yaml" else folder / "tenant.yaml"
     found = [own] if own.is_file() else sorted(folder.glob("*/tenant.yaml"))
     if not found:
         raise InvalidRequest(
@@ -81,12 +82,22 @@ def find_bundles(folder: Path) -> list[Path]:
     return found
 
 
+def _parse(path: Path) -> TenantBundle:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as failure:
+        raise InvalidRequest(
+            "BUNDLE_INVALID",
+            "The bundle is no UTF-8 text.",
+            violations=[FieldViolation(str(path), f"byte {failure.start + 1} is not UTF-8; save it as UTF-8")],
+        ) from failure
+    return parse_bundle(text, source_name=str(path))
+
+
 async def apply_folder(operator: Connection, folder: Path, *, with_documents: bool, reason: str) -> list[str]:
     """Stores the bundles under `folder`, indexes their documents, and returns the tenants' ids."""
     # All are checked before the first is stored, so that one mistake changes nothing.
-    bundles = [
-        (path, parse_bundle(path.read_text(encoding="utf-8"), source_name=str(path))) for path in find_bundles(folder)
-    ]
+    bundles = [(path, _parse(path)) for path in find_bundles(folder)]
     async with operator.open("router", _DESCRIPTOR) as channel:
         stub = tenants_pb2_grpc.TenantServiceStub(channel)
         for path, bundle in bundles:

@@ -13,6 +13,9 @@ from rich.table import Table
 from tools.connection import DEFAULT_PORT_BASE, PortBaseOption, console, run
 from tools.stack import MODULES, Stack, StackOptions, resident_mib, running_stack
 
+# What shells report for a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
 
 def default_state() -> Path:
     """Returns the folder that keeps everything of an embedded stack."""
@@ -36,7 +39,7 @@ def up(
     ] = True,
     traces: Annotated[bool, typer.Option("--traces/--no-traces", help="Keep traces in the state folder.")] = True,
 ) -> None:
-    """Start the stack, wait until it is healthy, and show it. Ctrl-C stops everything.
+    """Start the stack, wait until it is healthy, and show it. Ctrl-C stops everything (exit 0; 130 while starting).
 
     With nothing installed: an embedded Valkey keeps conversations and answers, Qdrant's engine runs inside the rag
     process, and everything works without a key or a network. Set REPARTEE_… variables to use your own servers.
@@ -58,11 +61,11 @@ def up(
 
 
 async def _up(options: StackOptions) -> None:
-    stop = asyncio.Event()
+    stop, healthy = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    starting = asyncio.ensure_future(_show_until(options, stop))
+    starting = asyncio.ensure_future(_show_until(options, stop, healthy))
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -71,12 +74,15 @@ async def _up(options: StackOptions) -> None:
         starting.cancel()
         console.print("Stopping…")
     await asyncio.gather(starting, return_exceptions=not starting.done())
+    if not healthy.is_set():
+        raise typer.Exit(_INTERRUPTED)
 
 
-async def _show_until(options: StackOptions, stop: asyncio.Event) -> None:
+async def _show_until(options: StackOptions, stop: asyncio.Event, healthy: asyncio.Event) -> None:
     with console.status("Starting the stack…"):
         context = running_stack(options)
         stack = await context.__aenter__()
+    healthy.set()
     try:
         slowest = max(child.healthy_after_seconds for child in stack.children)
         if not console.is_terminal:
@@ -98,7 +104,10 @@ def table(stack: Stack) -> Table:
     """Returns the picture of a stack: services, ports, health, memory."""
     rows = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("service", "address", "health", "pid", "memory"):
-        rows.add_column(column, justify="right" if column in ("pid", "memory") else "left")
+        # In a narrow terminal the last columns give way before a name or a port does.
+        width = {"service": 14, "address": 15, "health": 7}.get(column)
+        justify = "right" if column in ("pid", "memory") else "left"
+        rows.add_column(column, justify=justify, min_width=width, max_width=28, no_wrap=True)
     colours = {"serving": "green", "starting": "yellow"}
     for child in stack.children:
         colour = colours.get(child.health, "red")

@@ -166,12 +166,13 @@ def open_authenticator(*, credentials_file: Path | None, allow_dev: bool) -> Aut
     return DevAuthenticator() if allow_dev else FirstMatch()
 
 
-def _version_of(path: Path) -> tuple[int, int, int] | None:
+def _version_of(path: Path) -> tuple[int, int, int, int] | None:
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    # The time of change too: rights that are put right leave the time of modification as it was.
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def _read(path: Path) -> Mapping[str, Principal]:
@@ -181,8 +182,6 @@ def _read(path: Path) -> Mapping[str, Principal]:
         raise PreconditionFailed(
             "CREDENTIALS_FILE", f"The credentials file {str(path)!r} cannot be read ({type(error).__name__})."
         ) from None
-    except yaml.YAMLError:
-        raise PreconditionFailed("CREDENTIALS_FILE", f"The credentials file {str(path)!r} is not YAML.") from None
     except ValidationError as error:
         raise PreconditionFailed(
             "CREDENTIALS_FILE",
@@ -192,4 +191,7 @@ def _read(path: Path) -> Mapping[str, Principal]:
                 for problem in error.errors(include_input=False)
             ],
         ) from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        # ValueError: bytes that are no UTF-8, or a date that does not exist.
+        raise PreconditionFailed("CREDENTIALS_FILE", f"The credentials file {str(path)!r} is not YAML.") from None
     return {each.token_sha256: each.principal() for each in document.credentials}

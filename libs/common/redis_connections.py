@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 from redis.asyncio.connection import Connection, parse_url  # pyright: ignore[reportUnknownVariableType]  # untyped
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
 
 from libs.common.errors import InvalidRequest, Unavailable
 
@@ -123,7 +123,8 @@ class RedisConnections:
             # Cancelled or broken midway: its unread reply would be the next caller's.
             await connection.disconnect(nowait=True)
             raise
-        if self._closed:
+        if self._closed or any(isinstance(reply, ReadOnlyError) for reply in replies):
+            # A server that only reads has been replaced: the next connection may find the one that writes.
             await connection.disconnect(nowait=True)
         else:
             self._idle.append(connection)

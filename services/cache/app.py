@@ -16,6 +16,7 @@ from services.cache.adapters.memory_answers import MemoryAnswers
 from services.cache.adapters.redis_answers import RedisAnswers
 from services.cache.admin import CacheAdminServicer
 from services.cache.answers import Answers
+from services.cache.canary import Canary
 from services.cache.counters import Counters
 from services.cache.index_following import IndexFollower
 from services.cache.keeping import Keeping
@@ -61,6 +62,8 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
             follower=follower,
             embed_timeout_seconds=settings.cache_embed_timeout_seconds,
         )
+        every_seconds = settings.cache_canary_seconds
+        canary = await stack.enter_async_context(Canary(answers, keeping, counters, every_seconds=every_seconds))
         servicer = CacheServicer(answers, keeping, embedder_id=embedder.embedder_id)
         admin = CacheAdminServicer(answers, keeping, Statistics(store, store, counters))
         server = await stack.enter_async_context(
@@ -69,7 +72,7 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
                 name="cache",
                 registrations=_registrations(servicer, admin),
                 tracer=telemetry.tracer,
-                dependencies=lambda: [_redis_state(settings, answers)],
+                dependencies=lambda: [_redis_state(settings, answers), *_isolation_state(settings, canary)],
             )
         )
         yield server
@@ -109,6 +112,12 @@ def _redis_state(settings: CacheSettings, answers: Answers) -> DependencyState:
     if answers.is_degraded:
         return DependencyState("redis", "degraded", "Every lookup is a miss until it answers again.")
     return DependencyState("redis", "up")
+
+
+def _isolation_state(settings: CacheSettings, canary: Canary) -> Sequence[DependencyState]:
+    if settings.cache_canary_seconds == 0:
+        return ()
+    return (DependencyState("isolation", "degraded" if canary.complaint else "up", canary.complaint),)
 
 
 async def serve(settings: CacheSettings) -> None:

@@ -25,3 +25,9 @@ class CacheSettings(EmbeddingSettings, ServiceSettings):
     cache_embed_timeout_seconds: float = Field(
         1.0, gt=0, le=10, description="How long the embedder may take before the semantic tier is passed over."
     )
+    cache_canary_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="How often a probe asks for one tenant what another keeps; 0 is never.",
+    )

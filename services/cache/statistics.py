@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from libs.common.request_context import Principal
+from services.cache.canary import CANARY_TENANTS
 from services.cache.counters import GUARD_REJECTS, HITS, MISS_PREFIX, SEAL_FAILURES, Counters
 from services.cache.store import AnswerStore, CounterStore
 
@@ -35,7 +36,7 @@ class TenantCounts:
 
 @dataclass(frozen=True, slots=True)
 class GlobalCounts:
-    """Totals of all tenants."""
+    """Totals of all companies; `seal_failures` counts those of the canary too."""
 
     tenants_with_entries: int
     entries: int
@@ -80,11 +81,12 @@ class Statistics:
 
         tenants = await self._totals.tenants()
         counts = await asyncio.gather(*(read(operator.acting_on(tenant)) for tenant in tenants))
-        hits = sum(each.hits for each in counts)
+        companies = [each for tenant, each in zip(tenants, counts, strict=True) if tenant not in CANARY_TENANTS]
+        hits = sum(each.hits for each in companies)
         return GlobalCounts(
-            tenants_with_entries=sum(each.size > 0 for each in counts),
-            entries=sum(each.size for each in counts),
-            hit_rate_percent=percent(hits, hits + sum(each.misses for each in counts)),
+            tenants_with_entries=sum(each.size > 0 for each in companies),
+            entries=sum(each.size for each in companies),
+            hit_rate_percent=percent(hits, hits + sum(each.misses for each in companies)),
             seal_failures=sum(each.seal_failures for each in counts),
         )
 

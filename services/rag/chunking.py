@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Names the rules below. A document indexed under other rules is indexed again.
-CHUNKER_VERSION = "2"
+CHUNKER_VERSION = "3"
 
 MAX_WORDS = 160
 # A section of fewer words than this is joined with the next one under the same heading.
 _SMALL_WORDS = 40
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*")
+# What has no space for longer counts as several words: a script without spaces, an encoded picture.
+_LONGEST_WORD = 40
+_WORD = re.compile(rf"\S{{1,{_LONGEST_WORD}}}")
+_WIDE_GAP = re.compile(r"[^\S\n]{9,}")
+_HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*)")
+_CLOSING_HASHES = re.compile(r"(?<=[ \t])#+$")
 _BULLET = re.compile(r"[ \t]*(?:[-*+•–]|\d{1,3}[.)])[ \t]+\S")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
@@ -18,7 +23,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document that is searched for as a whole: at most `MAX_WORDS` words."""
+    """A piece of a document that is searched for as a whole: at most `MAX_WORDS` words of at most 40 characters."""
 
     position: int
     # The document's title and the headings above the chunk, joined by " > ".
@@ -38,7 +43,7 @@ def first_heading(text: str) -> str:
     """Returns the first Markdown heading of `text`, or an empty string."""
     for line in text.splitlines():
         if match := _HEADING.fullmatch(line.strip()):
-            return match[2].strip()
+            return _heading_name(match)
     return ""
 
 
@@ -70,7 +75,7 @@ def _blocks(text: str, *, markdown: bool) -> Iterator[_Block]:
         return tuple(name for _, name in headings)
 
     for raw in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        line = raw.rstrip()
+        line = _WIDE_GAP.sub(" " * 8, raw.rstrip())
         if markdown and _FENCE.match(line):
             in_fence = not in_fence
             lines.append(line)
@@ -83,9 +88,10 @@ def _blocks(text: str, *, markdown: bool) -> Iterator[_Block]:
             if heading:
                 level = len(heading[1])
                 headings = [kept for kept in headings if kept[0] < level]
-                headings.append((level, heading[2].strip()))
+                headings.append((level, _heading_name(heading)))
             continue
-        lines.append(line)
+        if line or lines[-1:] != [""]:
+            lines.append(line)
     if lines:
         yield _Block(path(), "\n".join(lines))
 
@@ -96,7 +102,7 @@ def _gather(blocks: Iterator[_Block]) -> Iterator[tuple[tuple[str, ...], str]]:
     held_words = 0
     headings: tuple[str, ...] = ()
     for block in blocks:
-        words = len(block.text.split())
+        words = _count_words(block.text)
         introduces = bool(held) and bool(_BULLET.match(block.text)) and held[-1].rstrip().endswith(":")
         small = held_words < _SMALL_WORDS or introduces
         if held and (block.headings != headings or not small or held_words + words > MAX_WORDS):
@@ -110,14 +116,14 @@ def _gather(blocks: Iterator[_Block]) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    if len(text.split()) <= MAX_WORDS:
+    if _count_words(text) <= MAX_WORDS:
         if text.strip():
             yield text.strip()
         return
     held: list[str] = []
     held_words = 0
     for unit in _units(text):
-        words = len(unit.split())
+        words = _count_words(unit)
         if held and held_words + words > MAX_WORDS:
             yield "".join(held).strip()
             held, held_words = [], 0
@@ -130,13 +136,23 @@ def _pieces(text: str) -> Iterator[str]:
 def _units(text: str) -> Iterator[str]:
     """Yields lines, sentences of lines that are too long, and runs of words of sentences that are too long."""
     for line in text.splitlines(keepends=True):
-        if len(line.split()) <= MAX_WORDS:
+        if _count_words(line) <= MAX_WORDS:
             yield line
             continue
         for sentence in _SENTENCE_END.split(line):
-            words = sentence.split()
+            words = [match.span() for match in _WORD.finditer(sentence)]
             for start in range(0, len(words), MAX_WORDS):
-                yield " ".join(words[start : start + MAX_WORDS]) + " "
+                run = words[start : start + MAX_WORDS]
+                yield sentence[run[0][0] : run[-1][1]] + " "
+
+
+def _count_words(text: str) -> int:
+    words = text.split()
+    return len(words) if max(map(len, words), default=0) <= _LONGEST_WORD else len(_WORD.findall(text))
+
+
+def _heading_name(heading: re.Match[str]) -> str:
+    return _CLOSING_HASHES.sub("", heading[2].rstrip()).rstrip()
 
 
 def _without_repeats(names: tuple[str, ...]) -> list[str]:

@@ -49,7 +49,7 @@ def _plain(text: str, *, one_line: bool = False) -> str:
         if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co")
     )
     if one_line:
-        kept = kept.replace("\n", " ")
+        kept = " ".join(kept.split())
     return _SPACES.sub(" ", kept).strip()
 
 

@@ -37,7 +37,7 @@ from services.router.conversations import Conversations
 from services.router.keeping import Keeping
 from services.router.ladder import Ladder
 from services.router.rollout import Rollout, rollout_from
-from services.router.servicer import RouterServicer
+from services.router.servicer import DEFAULT_TURN_SECONDS, MAX_TURN_SECONDS, RouterServicer
 from services.router.settings import RouterSettings
 from services.router.steady_conversations import SteadyConversations
 from services.router.tally import Tally
@@ -99,6 +99,8 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
                 registrations=_registrations(chat, Keeping(conversations), tenants, rollout),
                 tracer=telemetry.tracer,
                 dependencies=lambda: _dependencies(steady, upstreams),
+                default_deadline_seconds=DEFAULT_TURN_SECONDS,
+                max_deadline_seconds=MAX_TURN_SECONDS,
             )
         )
 
@@ -119,7 +121,9 @@ async def _open_conversations(
     kept = RedisConversations(
         redis, retention_days=settings.conversation_days, history_messages=settings.history_messages
     )
-    steady = SteadyConversations(kept, is_back=redis.ping, max_waiting=settings.outbox_turns)
+    steady = SteadyConversations(
+        kept, is_back=redis.ping, max_waiting=settings.outbox_turns, history_messages=settings.history_messages
+    )
     replaying = asyncio.create_task(_replay_for_ever(steady), name="replay-turns")
     stack.push_async_callback(_stop_replaying, replaying, steady)
     return steady, steady

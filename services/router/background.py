@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from libs.common.errors import ReparteeError
+from libs.common.interceptors.guard import stack_without_text
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ class Background:
         self.dropped = 0
 
     def start(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Runs `work` on its own, with a copy of the current context. A named error is logged by its reason."""
+        """Runs `work` on its own, with a copy of the current context. An error is logged without its text."""
         if len(self._tasks) >= self._limit:
             work.close()
             self.dropped += 1
@@ -42,3 +43,5 @@ async def _logged(work: Coroutine[Any, Any, None], name: str) -> None:
         await work
     except ReparteeError as error:
         _log.warning("%s failed: %s", name, error.reason)
+    except Exception as problem:  # noqa: BLE001  # nobody awaits it, and the event loop would log its text
+        _log.error("%s failed\n%s", name, stack_without_text(problem))

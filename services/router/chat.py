@@ -126,7 +126,7 @@ class Chat:
                 return answered
         snapshot = await self._conversations.load(ref, turn.turn_id)
         if snapshot.first_reply is not None:
-            return Answered(snapshot.first_reply, self._conversations.stored, replayed=True)
+            return Answered(snapshot.first_reply, snapshot.first_stored, replayed=True)
         served = await self._serve(work, lookup, snapshot, assignment)
         reply = served_reply(
             served,

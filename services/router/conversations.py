@@ -26,13 +26,14 @@ class Snapshot:
 
     `version` counts commits, 0 for a conversation that nobody began, and None when the store could not be asked.
     `history` holds the newest messages, oldest first, and may be parsed only when it is read. `first_reply` is the
-    reply that this turn had already, with how safely it is kept.
+    reply that this turn had already, `first_stored` how safely that one is kept.
     """
 
     version: int | None = 0
     state: FlowState = NO_STATE
     history: Sequence[Message] = ()
     first_reply: Reply | None = None
+    first_stored: Stored = Stored.DURABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,11 @@ class Conversations(Protocol):
     async def conversations_of(self, principal: Principal, user_id: str) -> Sequence[str]:
         """Returns the ids of conversations in which this customer had a turn; some may be gone already."""
         ...
+
+
+def newest(messages: Sequence[Message], count: int) -> tuple[Message, ...]:
+    """Returns the last `count` messages, none for 0."""
+    return tuple(messages[max(0, len(messages) - count) :])
 
 
 def page_bounds(count: int, *, size: int, token: str) -> tuple[int, int, str]:

@@ -3,16 +3,22 @@
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from libs.common.errors import FieldViolation, InvalidRequest
-from libs.common.request_context import current
+from libs.common.interceptors.admission import deadline_of
+from libs.common.request_context import Budget, RequestContext, current
 from repartee.v1 import router_pb2, router_pb2_grpc
 from services.router.adapters.wire import VARIANTS, read_turn, write_message, write_reply, write_state
 from services.router.chat import Answered, Chat
 from services.router.conversations import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from services.router.keeping import Keeping
 from services.router.turn import NO_STATE, Rung, Stored, Turn
+
+# How long a turn may take that brings no deadline, and one that brings a longer one.
+DEFAULT_TURN_SECONDS = 8.0
+MAX_TURN_SECONDS = 60.0
 
 _STORED = {
     Stored.DURABLE: router_pb2.STORED_DURABLE,
@@ -38,7 +44,7 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.StreamChatRequest, context: Any
     ) -> AsyncIterator[router_pb2.StreamChatResponse]:
         # The whole reply is held back until it is sure: a replacement of what was shown is worse than a short wait.
-        call = current()
+        call = _within_a_turn(current(), context)
         turn, variant = self._chat.opening(_admit(request.turn, field_path="turn."), call)
         started = router_pb2.ChatStarted(turn_id=turn.turn_id, variant=VARIANTS[variant])
         yield router_pb2.StreamChatResponse(sequence=0, started=started)
@@ -77,6 +83,12 @@ def _admit(request: router_pb2.ChatRequest, *, field_path: str = "") -> Turn:
             violations=[FieldViolation(f"{field_path}message", "may be empty only when something is attached")],
         )
     return read_turn(request)
+
+
+def _within_a_turn(call: RequestContext, context: Any) -> RequestContext:
+    """Returns `call` with the time of a turn of Chat: a stream may last an hour, an answer may not."""
+    seconds = deadline_of(context.time_remaining(), default_seconds=DEFAULT_TURN_SECONDS, max_seconds=MAX_TURN_SECONDS)
+    return replace(call, budget=Budget.of(seconds))
 
 
 def _response(answered: Answered, *, for_operator: bool) -> router_pb2.ChatResponse:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from libs.common.errors import Unavailable
+from libs.common.interceptors.guard import stack_without_text
 from libs.common.request_context import Principal, TenantId
 from services.router.conversations import (
     AlreadyAnswered,
@@ -21,6 +22,7 @@ from services.router.conversations import (
     SlotAwaited,
     Snapshot,
     Superseded,
+    newest,
 )
 from services.router.turn import NO_STATE, FlowState, Message, Reply, Stored
 
@@ -55,19 +57,21 @@ class SteadyConversations:
         *,
         is_back: Callable[[], Awaitable[bool]],
         max_waiting: int = 10_000,
+        history_messages: int = 20,
         recent: int = 10_000,
         timeout_seconds: float = 0.1,
     ) -> None:
         self._store = store
         self._is_back = is_back
         self._max_waiting = max_waiting
+        self._history_messages = history_messages
         self._max_recent = recent
         self._timeout_seconds = timeout_seconds
         self._recent: OrderedDict[_Key, tuple[int, FlowState, tuple[Message, ...]]] = OrderedDict()
         self._away: dict[_Key, _Away] = {}
         self._waiting: deque[tuple[ConversationRef, Commit]] = deque()
         self.is_down = False
-        # Turns that found the waiting room full and were not kept at all.
+        # Turns that found the waiting room full, or that the store could not take, and were not kept at all.
         self.lost = 0
 
     @property
@@ -84,7 +88,8 @@ class SteadyConversations:
             except (Unavailable, TimeoutError):
                 self._note_outage()
         away = self._away_for(_key(ref))
-        return Snapshot(away.version, away.state, tuple(away.messages), away.replies.get(turn_id))
+        history = newest(away.messages, self._history_messages)
+        return Snapshot(away.version, away.state, history, away.replies.get(turn_id), Stored.PENDING)
 
     async def commit(self, ref: ConversationRef, commit: Commit) -> CommitOutcome:
         """Keeps the turn in the store, or here until it is back."""
@@ -152,6 +157,9 @@ class SteadyConversations:
                     await self._replay_one(ref, commit, versions)
             except (Unavailable, TimeoutError):
                 return False
+            except Exception as problem:  # noqa: BLE001  # one turn must not hold back all that wait behind it
+                self.lost += 1
+                _log.error("a waiting turn cannot be kept and is lost\n%s", stack_without_text(problem))
             self._waiting.popleft()
         # No await since the last look at what waits: no turn can have come in between.
         self._away.clear()

@@ -28,7 +28,8 @@ class TurnOrder:
             if ticket.done() and not ticket.cancelled():
                 # Called up at the very moment of giving up: the next one goes in its place.
                 self.leave(key)
-            else:
+            elif ticket in queue:
+                # Not when it was passed over in between: whoever left has taken it out then.
                 queue.remove(ticket)
             if isinstance(error, TimeoutError):
                 raise conversation_busy() from None

@@ -9,6 +9,7 @@ import pytest
 from libs.common.errors import InvalidRequest, Unavailable
 from libs.common.redis_store import RedisStore
 from libs.common.request_context import Principal, TenantId
+from services.router.adapters import redis_conversations
 from services.router.adapters.memory_conversations import MemoryConversations
 from services.router.adapters.redis_conversations import RedisConversations
 from services.router.conversations import (
@@ -283,3 +284,59 @@ async def test_redis_that_is_not_there_is_named() -> None:
 
 def test_kinds_of_stored() -> None:
     assert (MemoryConversations.stored, RedisConversations.stored) == (Stored.MEMORY, Stored.DURABLE)
+
+
+async def test_no_history_is_read_where_none_is_wanted(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, timeout_seconds=2.0)
+    try:
+        for keeper in (MemoryConversations(history_messages=0), RedisConversations(store, history_messages=0)):
+            await keeper.commit(ref(), commit(0))
+            snapshot = await keeper.load(ref(), "t1")
+            assert (snapshot.version, list(snapshot.history), snapshot.first_reply) == (1, [], reply())
+            assert snapshot.first_stored is keeper.stored
+    finally:
+        await store.aclose()
+
+
+async def test_reply_with_a_foreign_seal_does_not_stand_in_its_turns_way(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, timeout_seconds=2.0)
+    try:
+        keeper, redis = RedisConversations(store), store.for_tenant(ref().principal)
+        for turn_id in ("t1", "t2"):
+            key = redis.key("conv-reply", f"c1/{turn_id}")
+            await redis.set(key, b"\x00\x00\x00\x05wrong")
+        assert (await keeper.load(ref(), "t1")).first_reply is None
+        assert await keeper.commit(ref(), commit(0, "t1", state=NO_STATE)) == Committed(keeper.stored)
+        assert isinstance(await keeper.append(ref(), commit(1, "t2", state=NO_STATE)), Appended)
+        assert (await keeper.load(ref(), "t1")).first_reply == reply("t1", state=NO_STATE)
+    finally:
+        await store.aclose()
+
+
+async def test_scripts_that_the_server_forgot_are_sent_again(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, timeout_seconds=2.0)
+    try:
+        keeper = RedisConversations(store)
+        for number in range(3):
+            assert isinstance(await keeper.commit(ref(), commit(number, f"t{number}")), Committed)
+            assert (await keeper.load(ref(), "")).version == number + 1
+            await store.platform.command("SCRIPT", "FLUSH")
+        assert await keeper.delete(ref())
+    finally:
+        await store.aclose()
+
+
+async def test_long_conversation_is_deleted_with_every_reply(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_conversations, "_DELETE_PIECE", 3)
+    store = RedisStore.connect(redis_url, timeout_seconds=2.0)
+    try:
+        keeper, redis = RedisConversations(store), store.for_tenant(ref().principal)
+        for number in range(5):
+            await keeper.commit(ref(), commit(number, f"t{number}"))
+        keys = [redis.key("conv-reply", f"c1/t{number}") for number in range(5)]
+        assert None not in await redis.mget(*keys)
+        assert await keeper.delete(ref())
+        assert await redis.mget(*keys) == [None] * 5
+        assert await keeper.page(ref(), size=1, token="") is None
+    finally:
+        await store.aclose()

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from libs.common.errors import Unavailable
 from services.voice.adapters.espeak_speech import EspeakSpeech
+from services.voice.adapters.pico_engine import PicoError
 from services.voice.adapters.pico_speech import PicoSpeech, plain_text
 from services.voice.voices import SpeechProvider
 
@@ -83,6 +85,20 @@ async def test_a_text_that_chokes_the_engine_does_not_touch_the_next_one(monkeyp
         async with aclosing(provider.stream("9" * 60, locale="fr", voice=voice, sample_rate_hz=8_000)) as stream:
             _ = [piece async for piece in stream]
         assert await first_audio_seconds(provider, "Merci.") > 0
+    await provider.aclose()
+
+
+async def test_an_engine_that_cannot_be_made_is_a_failure_of_the_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(library: Path, files: tuple[Path, Path]) -> None:
+        raise PicoError("pico_loadResource answered -100")
+
+    monkeypatch.setattr("services.voice.adapters.pico_speech.PicoEngine", refuse)
+    monkeypatch.setattr("services.voice.adapters.pico_engine.find_library", lambda: Path("library"))
+    monkeypatch.setattr("services.voice.adapters.pico_engine.find_languages", lambda: {"fr-FR": (Path("a"), Path("b"))})
+    provider = PicoSpeech()
+    with pytest.raises(Unavailable) as refused:
+        _ = [piece async for piece in provider.stream("Oui.", locale="fr", voice="fr-FR", sample_rate_hz=8_000)]
+    assert refused.value.reason == "PICO_FAILED"
     await provider.aclose()
 
 

@@ -105,10 +105,14 @@ class FragileConversations(MemoryConversations):
         self.trouble = Trouble()
         self.lose_next_ack = False
         self.loads = 0
+        # Conversations that fail with an error that nobody foresaw.
+        self.broken: set[str] = set()
 
     async def load(self, ref: ConversationRef, turn_id: str) -> Snapshot:
         self.loads += 1
         await self.trouble.befall()
+        if ref.conversation_id in self.broken:
+            raise KeyError(ref.conversation_id)
         await asyncio.sleep(0)
         return await super().load(ref, turn_id)
 

@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,9 +20,13 @@ from pydantic import SecretStr
 from libs.common.embedded_redis import server_binary
 from libs.common.knowledge_epoch import advance_epoch
 from libs.common.redis_store import RedisStore
-from repartee.v1 import cache_pb2, cache_pb2_grpc, common_pb2
+from libs.common.request_context import Principal, TenantId
+from repartee.v1 import cache_pb2, cache_pb2_grpc, common_pb2, common_pb2_grpc
 from services.cache import app
+from services.cache.adapters.memory_answers import MemoryAnswers
+from services.cache.entries import Entry, Row
 from services.cache.settings import CacheSettings
+from services.cache.store import Changes, Snapshot
 from tests.fakes.cache_world import principal
 from tests.fakes.embedder import HashEmbedder
 
@@ -56,6 +60,7 @@ class Client:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.cache = cache_pb2_grpc.CacheServiceStub(channel)
         self.admin = cache_pb2_grpc.CacheAdminServiceStub(channel)
+        self.status = common_pb2_grpc.StatusServiceStub(channel)
 
     async def look_up(self, query: str, *, metadata=CLIENT, **more) -> cache_pb2.LookupAnswerResponse:
         request = cache_pb2.LookupAnswerRequest(query=query, locale="fr-CI", **more)
@@ -67,8 +72,8 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(redis_url: str | None) -> AsyncIterator[Client]:
-    settings = CacheSettings(port=0, redis_url=SecretStr(redis_url) if redis_url else None)
+async def serving(redis_url: str | None, **more: float) -> AsyncIterator[Client]:
+    settings = CacheSettings(port=0, redis_url=SecretStr(redis_url) if redis_url else None, **more)
     async with (
         app.running(settings) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
@@ -187,6 +192,56 @@ async def test_operators_see_counts_and_explanations_and_may_flush(client: Clien
     assert flushed.removed_count == 1
     assert not (await client.look_up(QUESTION)).HasField("hit")
     assert (await client.look_up(QUESTION, metadata=OTHER)).hit.text == "2 000 F."
+
+
+async def dependencies(client: Client) -> dict[str, common_pb2.Dependency]:
+    status = await client.status.GetStatus(common_pb2.GetStatusRequest(), metadata=OPERATOR, timeout=5)
+    return {dependency.name: dependency for dependency in status.dependencies}
+
+
+async def isolation_once_probed(client: Client) -> common_pb2.Dependency:
+    """Asks until the first probe has ended; each question is a round trip in which the probe goes on."""
+    async with asyncio.timeout(10):
+        while (found := (await dependencies(client))["isolation"]).detail == "No probe has ended yet.":
+            pass
+    return found
+
+
+class LeakyAnswers(MemoryAnswers):
+    """Forgets whose answers it keeps."""
+
+    _shared = Principal(subject="test", tenant=TenantId("everybody"))
+
+    async def read(self, owner: Principal, entry_ids: Sequence[str]) -> Snapshot:
+        return await super().read(self._shared, entry_ids)
+
+    async def changes(self, owner: Principal, since: int | None) -> Changes:
+        return await super().changes(self._shared, since)
+
+    async def write(self, owner: Principal, entry: Entry, row: Row, *, now: float) -> int | None:
+        return await super().write(self._shared, entry, row, now=now)
+
+
+async def test_the_canary_finds_tenants_apart_and_is_in_no_count(client: Client) -> None:
+    isolation = await isolation_once_probed(client)
+    everything = await client.admin.GetGlobalStats(cache_pb2.GetGlobalStatsRequest(), metadata=OPERATOR, timeout=5)
+    assert (isolation.state, isolation.detail) == (common_pb2.Dependency.STATE_UP, "")
+    assert everything == cache_pb2.GetGlobalStatsResponse()
+
+
+async def test_the_canary_shows_operators_a_store_that_mixes_tenants(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "MemoryAnswers", LeakyAnswers)
+    async with serving(None) as client:
+        isolation = await isolation_once_probed(client)
+        everything = await client.admin.GetGlobalStats(cache_pb2.GetGlobalStatsRequest(), metadata=OPERATOR, timeout=5)
+    assert isolation.state == common_pb2.Dependency.STATE_DEGRADED
+    assert "only another tenant keeps" in isolation.detail
+    assert everything.seal_failures == 2
+
+
+async def test_a_canary_that_is_off_is_no_dependency() -> None:
+    async with serving(None, cache_canary_seconds=0) as client:
+        assert "isolation" not in await dependencies(client)
 
 
 async def test_admin_calls_are_for_operators(client: Client) -> None:

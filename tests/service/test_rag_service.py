@@ -128,6 +128,14 @@ async def test_a_document_is_found_listed_and_gone(client: Client) -> None:
     assert all(passage.document_id != "frais" for passage in after.passages)
 
 
+async def test_a_document_without_spaces_is_found_in_passages_that_fit_a_response(client: Client) -> None:
+    put = await client.put("shop", picture="x" * (1 << 20) + " livraison")
+    found = await client.ask("shop", "livraison", passage_count=20)
+    assert put.results[0].chunk_count > 100
+    assert found.ByteSize() < 1 << 20
+    assert found.passages[0].text.endswith("livraison")
+
+
 async def test_tenants_see_nothing_of_each_other(client: Client) -> None:
     await client.put("shop", frais="La livraison coûte 1 500 F.")
     assert not (await client.ask("other", "combien coûte la livraison")).passages

@@ -1,8 +1,9 @@
 """The router as a process runs it: real servers, real channels, statuses and messages as callers see them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -11,7 +12,10 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
+from libs.common.channel import open_channel
 from libs.common.errors import InvalidRequest
+from libs.common.request_context import current, use_context
+from libs.common.status import RemoteError
 from repartee.v1 import (
     common_pb2,
     common_pb2_grpc,
@@ -23,9 +27,13 @@ from repartee.v1 import (
     tenants_pb2,
     tenants_pb2_grpc,
 )
+from services.router.adapters.upstreams import EngineClient
 from services.router.app import running
+from services.router.ladder import EngineQuestion
+from services.router.servicer import DEFAULT_TURN_SECONDS
 from services.router.settings import RouterSettings
-from tests.fakes.router_world import BUNDLE_YAML
+from services.router.turn import NO_STATE
+from tests.fakes.router_world import BUNDLE_YAML, call
 from tests.fakes.upstream_servers import UpstreamCache, UpstreamEngine, serving
 
 pytest_plugins = ("tests.redis_fixture",)
@@ -35,9 +43,29 @@ OPERATOR = (("authorization", "Bearer dev-operator"),)
 
 
 @dataclass
+class HybridEngine(UpstreamEngine):
+    """Notes how long each call may take, and answers none while its gate is shut."""
+
+    seconds: list[float] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def GenerateAnswer(  # noqa: N802  # the generated stub's name
+        self, request: engine_pb2.GenerateAnswerRequest, context: Any
+    ) -> engine_pb2.GenerateAnswerResponse:
+        self.seconds.append(current().budget.remaining())
+        self.asked.set()
+        await self.gate.wait()
+        return await super().GenerateAnswer(request, context)
+
+
+@dataclass
 class Stack:
     cache: UpstreamCache
-    hybrid: UpstreamEngine
+    hybrid: HybridEngine
     classic: UpstreamEngine
     channel: grpc.aio.Channel
 
@@ -58,7 +86,7 @@ class Stack:
 @asynccontextmanager
 async def running_stack(**settings: Any) -> AsyncIterator[Stack]:
     async with AsyncExitStack() as exits:
-        fakes = UpstreamCache(), UpstreamEngine("hybrid"), UpstreamEngine("classic")
+        fakes = UpstreamCache(), HybridEngine("hybrid"), UpstreamEngine("classic")
         cache, hybrid, classic = [await exits.enter_async_context(serving(each)) for each in fakes]
         wired = RouterSettings(port=0, cache_target=cache, hybrid_target=hybrid, classic_target=classic, **settings)
         server = await exits.enter_async_context(running(wired))
@@ -319,3 +347,82 @@ def test_engine_message_limits_hold_the_history() -> None:
     field = RouterSettings.model_fields["history_messages"]
     assert any(getattr(rule, "le", None) == 50 for rule in field.metadata)
     assert "history" in engine_pb2.GenerateAnswerRequest.DESCRIPTOR.fields_by_name
+
+
+async def test_page_tokens_that_no_page_gave_are_refused(stack: Stack) -> None:
+    await stack.chat("bonjour")
+    for token in ("-1", "٣", "9" * 30, "1\x00", "null"):
+        request = router_pb2.ListMessagesRequest(conversation_id="c1", page_token=token)
+        assert await refused(stack.router.ListMessages(request, metadata=CLIENT)) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "INVALID_FIELD",
+        )
+
+
+async def test_long_reply_does_not_keep_engines_from_answering_what_follows(stack: Stack) -> None:
+    stack.cache.answers["Vos conditions ?"] = "é" * 4000
+    assert len((await stack.chat("Vos conditions ?")).text) == 4000
+    assert (await stack.chat("Merci 🙏")).text == "hybrid: Merci 🙏"
+    assert [each.text for each in stack.hybrid.requests[0].history] == ["Vos conditions ?", "é" * 2048]
+
+
+async def test_reasoning_stays_hidden_when_an_operators_turn_is_repeated(stack: Stack) -> None:
+    first = await stack.chat("bonjour", turn_id="t1", metadata=OPERATOR, tenant_id="shop")
+    again = await stack.chat("bonjour", turn_id="t1")
+    assert (first.reasoning, again.reasoning, again.replayed) == ("une seule agente", "", True)
+    turn = router_pb2.ChatRequest(conversation_id="c1", message="bonjour", turn_id="t1")
+    events = [each async for each in stack.router.StreamChat(router_pb2.StreamChatRequest(turn=turn), metadata=CLIENT)]
+    assert events[-1].completed.response.reasoning == ""
+
+
+async def test_turn_of_a_stream_without_a_deadline_has_the_time_of_a_turn(stack: Stack) -> None:
+    turn = router_pb2.ChatRequest(conversation_id="c1", message="bonjour")
+    for _ in range(2):
+        async for _ in stack.router.StreamChat(router_pb2.StreamChatRequest(turn=turn), metadata=CLIENT):
+            pass
+        await stack.router.Chat(turn, metadata=CLIENT)
+    assert len(stack.hybrid.seconds) == 4
+    assert all(seconds < DEFAULT_TURN_SECONDS for seconds in stack.hybrid.seconds)
+
+
+async def test_stream_that_its_caller_cancels_lets_the_next_turn_in(stack: Stack) -> None:
+    await stack.chat("bonjour", conversation_id="c0")
+    stack.hybrid.asked.clear()
+    stack.hybrid.gate.clear()
+    turn = router_pb2.ChatRequest(conversation_id="c1", message="un")
+    call = stack.router.StreamChat(router_pb2.StreamChatRequest(turn=turn), metadata=CLIENT)
+    assert (await call.read()).WhichOneof("event") == "started"
+    await stack.hybrid.asked.wait()
+    call.cancel()
+    stack.hybrid.gate.set()
+    response = await stack.chat("deux")
+    assert (response.text, response.state.event_count) == ("hybrid: deux", 1)
+
+
+async def test_two_replicas_on_one_store_lose_no_turn_and_apply_none_twice(redis_url: str) -> None:
+    async with (
+        running_stack(redis_url=redis_url, use_hybrid_botlive="true") as one,
+        running_stack(redis_url=redis_url, use_hybrid_botlive="true") as two,
+    ):
+        await one.put_shop()
+        both = await asyncio.gather(one.chat("un", turn_id="t1"), two.chat("deux", turn_id="t2"))
+        assert {each.state.event_count for each in both} == {1, 2}
+        same = await asyncio.gather(*(each.chat("trois", turn_id="t3") for _ in range(25) for each in (one, two)))
+        assert {(each.text, each.state.event_count) for each in same} == {(same[0].text, 3)}
+        assert [each.replayed for each in same].count(False) == 1
+        request = router_pb2.ListMessagesRequest(conversation_id="c1")
+        page = await two.router.ListMessages(request, metadata=CLIENT)
+        assert sorted(each.turn_id for each in page.messages) == ["t1", "t1", "t2", "t2", "t3", "t3"]
+
+
+async def test_engine_that_hangs_is_known_to_before_its_asker_gives_up() -> None:
+    hung = HybridEngine("hybrid")
+    hung.gate.clear()
+    question = EngineQuestion("c1", "t1", "bonjour", (), (), NO_STATE, None, "fr", "web", "")
+    service = engine_pb2.DESCRIPTOR.services_by_name["EngineService"]
+    async with serving(hung) as target, open_channel(target, services=[service]) as channel:
+        client = EngineClient(channel)
+        with use_context(call()), pytest.raises(RemoteError, match="DEADLINE_EXCEEDED"):
+            await client.answer(question, timeout_seconds=0.3)
+        assert client.is_failing
+        assert all(seconds < 0.3 for seconds in hung.seconds)

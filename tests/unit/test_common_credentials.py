@@ -82,13 +82,33 @@ def test_a_revoked_credential_stops_working_within_a_second(tmp_path: Path) -> N
     assert authenticator.authenticate("Bearer t22", peer_is_loopback=False).tenant == "acme"
 
 
-def test_a_file_that_breaks_keeps_the_last_good_credentials(tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", [b"credentials: [", b"\xff\xfe", b"credentials: 2024-99-99", b""])
+def test_a_file_that_breaks_keeps_the_last_good_credentials(tmp_path: Path, broken: bytes) -> None:
     clock = Clock()
     path = credentials_file(tmp_path, line("t1", "tenant: acme, subject: shop"))
     authenticator = FileAuthenticator(path, now=clock)
-    path.write_text("credentials: [")
+    path.write_bytes(broken)
     clock.now = 1.0
     assert authenticator.authenticate("Bearer t1", peer_is_loopback=False).tenant == "acme"
+
+
+def test_a_file_that_becomes_readable_again_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights that are put right change neither content nor time of modification."""
+    clock = Clock()
+    path = credentials_file(tmp_path, line("t1", "tenant: acme, subject: shop"))
+    authenticator = FileAuthenticator(path, now=clock)
+    credentials_file(tmp_path, line("t2", "tenant: acme, subject: shop"))
+    clock.now = 1.0
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(Path, "read_text", _refused)
+        assert authenticator.authenticate("Bearer t1", peer_is_loopback=False).tenant == "acme"
+    path.chmod(0o600)
+    clock.now = 2.0
+    assert authenticator.authenticate("Bearer t2", peer_is_loopback=False).tenant == "acme"
+
+
+def _refused(*_: object, **__: object) -> str:
+    raise PermissionError
 
 
 @pytest.mark.parametrize(
@@ -98,6 +118,7 @@ def test_a_file_that_breaks_keeps_the_last_good_credentials(tmp_path: Path) -> N
         "[]",
         "credentials: [{token_sha256: abc, subject: s, tenant: acme}]",
         "credentials: [{subject: s}]",
+        "credentials: 2024-99-99",
     ],
 )
 def test_a_broken_file_keeps_a_service_from_starting_and_is_not_quoted(tmp_path: Path, content: str) -> None:

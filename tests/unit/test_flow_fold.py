@@ -134,3 +134,21 @@ def test_a_tenant_without_a_flow_never_leaves_idle_but_for_a_person() -> None:
     rules = FlowRules()
     assert after(says("commander", image="a"), says("0707070707"), rules=rules).phase is Phase.IDLE
     assert after(says("je veux parler à un humain"), rules=rules).phase is Phase.HANDED_OFF
+
+
+def test_a_doubtful_proof_gives_way_to_the_next_picture() -> None:
+    state = after(says(image="a"), says(image="a"), says(image="b"))
+    assert values(state)["paiement"] == "b" * 64
+    assert not state.slots["paiement"].needs_review
+
+
+def test_a_good_proof_stays_when_another_picture_comes() -> None:
+    assert values(after(says(image="a"), says(image="b"), says(image="c")))["paiement"] == "b" * 64
+
+
+def test_a_placed_order_with_another_zone_goes_to_a_person() -> None:
+    order = (says(image="a"), says(image="b"), says("Cocody"), says("0707070707"), says("ouiii"))
+    assert after(*order).phase is Phase.DONE
+    assert after(*order, says("Cocody")).phase is Phase.DONE
+    assert after(*order, says("Livrez-vous à Abobo ?")).phase is Phase.DONE
+    assert after(*order, says("finalement c'est Abobo")).phase is Phase.HANDED_OFF

@@ -166,3 +166,23 @@ async def test_the_agent_searches_in_its_own_documents() -> None:
 async def test_no_message_gets_an_empty_reply(text: str) -> None:
     for events in ((says(text),), (says(image="a"), says(text)), (says(image="a"), says(image="b"), says(text))):
         assert (await last(engine(), *events)).text
+
+
+async def test_without_an_answer_the_reply_fits_what_was_said() -> None:
+    replies = example_bundle().replies
+    assert (await last(engine(), says("c'est combien ?"))).text == replies["clarify"][0]
+    assert (await last(engine(), says("voleurs"))).text == replies["not_understood"][0]
+    assert (await last(engine(), says("vs livrez a yop ?"))).text == "Nous livrons à Yopougon : 2000 F de livraison."
+    assert (await last(engine(), says("vous vendez du riz ?"))).text == example_bundle().knowledge.not_found
+
+
+async def test_what_a_picture_was_taken_for_is_said_before_the_next_question() -> None:
+    answer = await last(engine(), says(image="a"), says(image="a"))
+    assert answer.text.startswith("Cette image a déjà servi")
+    assert answer.text.endswith("Dans quelle commune faut-il livrer ?")
+
+
+async def test_documents_are_searched_in_full_words_and_official_names() -> None:
+    passages = FakePassages()
+    await last(engine(passages), says("vs livrez a yop ?"))
+    assert passages.asked == [("vous livrez a Yopougon ?", "vente")]

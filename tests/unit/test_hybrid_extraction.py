@@ -51,3 +51,11 @@ def test_the_answer_below_a_question_is_found_and_the_question_is_not_quoted() -
 
 def test_a_decimal_point_ends_no_sentence() -> None:
     assert sentences("Cela coûte 25.000 F en gros. Merci.") == ["Cela coûte 25.000 F en gros.", "Merci."]
+
+
+def test_a_list_of_other_quantities_answers_nothing() -> None:
+    packets = "# Tailles\n\nChaque paquet contient 40 couches."
+    assert extract_answer("10 paquets, ça fait combien ?", passages(packets, PRICES)) is None
+    extract = extract_answer("6 paquets, ça fait combien ?", passages(packets, PRICES))
+    assert extract is not None
+    assert extract.text == "6 paquets - 25.000 FCFA"

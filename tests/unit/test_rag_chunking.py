@@ -77,3 +77,28 @@ def test_first_heading_and_embedding_text() -> None:
     assert first_heading("rien") == ""
     assert embedding_text("Prix", "10 F") == "Prix\n10 F"
     assert embedding_text("", "10 F") == "10 F"
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [("## Frais ##", "Frais"), ("# Langage C#", "Langage C#"), ("#\tZones \t", "Zones"), ("# a" + " b" * 3, "a b b b")],
+)
+def test_a_heading_loses_its_closing_hashes_and_nothing_else(heading: str, name: str) -> None:
+    assert first_heading(heading) == name
+    assert chunk_text(f"{heading}\n\nTexte.", title="", markdown=True)[0].title == name
+
+
+def test_a_heading_with_a_long_gap_is_read_in_linear_time() -> None:
+    """Cubic time would not end."""
+    assert first_heading("# a" + " " * 500_000 + "b").endswith("b")
+
+
+@pytest.mark.parametrize("markdown", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 100_000, "你好世界。" * 20_000, "a" + " " * 100_000 + "b", "```\n" + "\n" * 100_000 + "b", "a " * 50_000],
+)
+def test_no_text_makes_a_chunk_that_is_long_without_words(text: str, markdown: bool) -> None:
+    chunks = chunk_text(text, title="t", markdown=markdown)
+    assert max(len(chunk.text) for chunk in chunks) <= MAX_WORDS * 50
+    assert "".join("".join(chunk.text.split()) for chunk in chunks) == "".join(text.split())

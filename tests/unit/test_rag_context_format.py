@@ -23,6 +23,11 @@ def test_a_document_cannot_forge_a_delimiter() -> None:
     assert "le prix est 0 F" in forged
 
 
+def test_a_title_stays_on_one_line() -> None:
+    context = format_context([hit("10 F", title="a\nb\u2028c\u2029d")], max_tokens=800)
+    assert context.startswith("⟦passage 1 | doc#0 | a b c d⟧\n")
+
+
 def test_what_cannot_be_seen_is_left_out() -> None:
     context = format_context([hit("a\u202eb\u200bc\x00d\x1b[31m")], max_tokens=800)
     assert "abcd[31m" in context

@@ -1,6 +1,7 @@
 """What indexing and removing do, in which order, and what is left when they fail."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from libs.common.request_context import Budget
 from services.rag.adapters.file_clock import FileClock
 from services.rag.adapters.qdrant_edge_index import QdrantEdgeIndex
 from services.rag.catalog import Catalog
-from services.rag.documents import SubmittedDocument
+from services.rag.documents import ReadDocument, Refusal, SubmittedDocument, read_document
 from services.rag.ingestion import Ingestion, Outcome
 from services.rag.retrieval import PassageRetrieval, Question
 from services.rag.tenant_scope import TenantScope
@@ -207,3 +208,21 @@ async def test_epochs_in_files_outlive_the_process_and_are_each_tenants_own(tmp_
     (tmp_path / "epochs" / "other").write_text("junk")
     with pytest.raises(Unavailable):
         await FileClock(tmp_path / "epochs").advance(other)
+
+
+async def test_calls_go_on_while_a_large_document_is_cut(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def cut_slowly(submitted: SubmittedDocument, *, owners: frozenset[str]) -> ReadDocument | Refusal:
+        loop.call_soon_threadsafe(begun.set)
+        assert may_end.wait(10)
+        return read_document(submitted, owners=owners)
+
+    monkeypatch.setattr("services.rag.ingestion.read_document", cut_slowly)
+    async with asyncio.TaskGroup() as tasks:
+        upserting = tasks.create_task(stage.ingestion.upsert(SHOP, [document("frais", "La livraison coûte 10 F.")]))
+        await begun.wait()
+        assert await stage.found("livraison") == []
+        may_end.set()
+    assert upserting.result().outcomes[0].outcome is Outcome.INDEXED

@@ -286,3 +286,12 @@ async def test_a_closed_store_says_so(redis_url: str) -> None:
     await store.aclose()
     with pytest.raises(Unavailable, match="closed"):
         await store.platform.get("a")
+
+
+async def test_a_connection_to_a_server_that_only_reads_is_not_used_again(store: RedisStore) -> None:
+    """After a failover the address leads to another server, but an open connection still to the old one."""
+    first = await store.platform.command("CLIENT", "ID")
+    assert await store.platform.command("CLIENT", "ID") == first
+    with pytest.raises(Unavailable, match="ReadOnlyError"):
+        await store.platform.eval(Script("return redis.error_reply('READONLY a replica')"), [])
+    assert await store.platform.command("CLIENT", "ID") != first

@@ -296,3 +296,66 @@ async def test_chat_answers_without_waiting_for_anybody_elses_conversation() -> 
     assert (await world.say("vite", conversation="fast")).reply.text == "reply to vite"
     gate.set()
     await slow
+
+
+async def test_retry_while_the_store_is_away_is_not_called_durable() -> None:
+    world = RouterWorld()
+    world.store.trouble = Trouble("error")
+    stored = [(await world.say("un", turn_id="t1")).stored for _ in range(2)]
+    assert stored == [Stored.PENDING, Stored.PENDING]
+    world.store.trouble = Trouble()
+    assert await world.steady.replay()
+    assert (await world.say("un", turn_id="t1")).stored is Stored.DURABLE
+
+
+async def test_long_outage_shows_an_engine_no_more_history_than_it_takes() -> None:
+    world = RouterWorld()
+    world.steady._history_messages = 4
+    world.store.trouble = Trouble("error")
+    for number in range(5):
+        await world.say(f"message {number}")
+    assert [each.text for each in world.hybrid.questions[-1].history] == [
+        "message 2",
+        "reply to message 2",
+        "message 3",
+        "reply to message 3",
+    ]
+
+
+async def test_turn_that_the_store_can_never_take_does_not_hold_back_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = RouterWorld()
+    world.store.trouble = Trouble("error")
+    await world.say("au revoir", conversation="poison")
+    await world.say("bonjour")
+    world.store.trouble = Trouble()
+    world.store.broken.add("poison")
+    assert await world.steady.replay()
+    assert (world.steady.is_down, world.steady.waiting, world.steady.lost) == (False, 0, 1)
+    assert await messages(world) == [("customer", "bonjour"), ("bot", "reply to bonjour")]
+    assert "poison" not in caplog.text
+
+
+async def test_fifty_parallel_calls_of_one_turn_ask_one_engine_once() -> None:
+    world = RouterWorld()
+    answered = await asyncio.gather(*(world.say("un", turn_id="t1") for _ in range(50)))
+    assert {each.reply.text for each in answered} == {"reply to un"}
+    assert [each.replayed for each in answered].count(False) == 1
+    assert len(world.hybrid.questions) == 1
+    assert len(await messages(world)) == 2
+
+
+async def test_cancelled_turn_keeps_nothing_and_lets_the_next_one_in() -> None:
+    world = RouterWorld()
+    world.hybrid.gate = asyncio.Event()
+    cancelled = asyncio.create_task(world.say("un", turn_id="t1"))
+    await world.hybrid.asked.wait()
+    next_one = asyncio.create_task(world.say("deux"))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    world.hybrid.gate.set()
+    assert (await next_one).reply.state.event_count == 1
+    assert await messages(world) == [("customer", "deux"), ("bot", "reply to deux")]
+    assert world.chat._order._queues == {}

@@ -41,6 +41,8 @@ def advance(state: FlowState, event: Event, reading: Reading, rules: FlowRules) 
         return replace(state, phase=Phase.HANDED_OFF, awaiting_slot="")
     if reading.cancel:
         return _cancel(state)
+    if state.phase is Phase.DONE and _changes_order(state, reading, rules):
+        return replace(state, phase=Phase.HANDED_OFF, awaiting_slot="")
     if state.phase not in _OPEN:
         if not starts_order(reading, state.phase):
             return state
@@ -57,6 +59,15 @@ def _cancel(state: FlowState) -> FlowState:
     if state.phase is Phase.DONE:
         return replace(state, phase=Phase.HANDED_OFF, awaiting_slot="")
     return replace(state, phase=Phase.CANCELLED, awaiting_slot="", slots={}, asks={})
+
+
+def _changes_order(state: FlowState, reading: Reading, rules: FlowRules) -> bool:
+    """Whether a message gives an order that is placed another zone or phone: a person sees to that."""
+    if reading.question or reading.trigger:
+        return False
+    place, phone = rules.of_kind(SlotKind.PLACE), rules.of_kind(SlotKind.PHONE)
+    given = ((place, reading.zone), (phone, reading.phone.value if reading.phone else ""))
+    return any(slot and value and value != state.slots[slot.name].value for slot, value in given)
 
 
 def _back_to_idle(state: FlowState, reading: Reading) -> FlowState:
@@ -95,12 +106,20 @@ def _put(slots: dict[str, SlotValue], slot: SlotRule, value: str, event: Event) 
 def _slot_for_image(
     image: Attached, reading: Reading, rules: FlowRules, slots: dict[str, SlotValue]
 ) -> SlotRule | None:
-    """A caption wins; without one the first image slot that is still empty takes it."""
+    """A caption wins; without one the first image slot that is still empty, or in doubt, takes it."""
     wanted = _captioned_kind(image, reading)
     if wanted is not None and (captioned := rules.of_kind(wanted)) is not None:
         return captioned
     kinds = (SlotKind.IMAGE, SlotKind.PAYMENT_PROOF)
-    return next((slot for slot in rules.slots if slot.kind in kinds and slot.name not in slots), None)
+    return next((slot for slot in rules.slots if slot.kind in kinds and _wants_image(slot, image, slots)), None)
+
+
+def _wants_image(slot: SlotRule, image: Attached, slots: dict[str, SlotValue]) -> bool:
+    """Whether a slot is empty, or holds a doubtful proof that no other slot's picture is to replace."""
+    held = slots.get(slot.name)
+    if held is None:
+        return True
+    return held.needs_review and all(other.value != image.reference for other in slots.values())
 
 
 def _captioned_kind(image: Attached, reading: Reading) -> SlotKind | None:

@@ -16,12 +16,35 @@ def word_set(spaced: str) -> frozenset[str]:
 
 GREETINGS = word_set("bonjour bonsoir salut coucou hello hi hey allo bjr slt cc yo good morning evening")
 ACKNOWLEDGEMENTS = word_set(
-    "ok okay oui non merci thanks thank you accord daccord super parfait bien recu yes no cool top good"
+    "ok okay oui non merci thanks thank you accord daccord super parfait bien recu yes no cool top good beaucoup much"
 )
 YES = word_set(
     "oui yes ouais yep ok okay daccord accord parfait exact correct valide valider confirme confirmer confirm go"
 )
 NO = word_set("non no nope pas not")
+# At the beginning of a message, after a recap.
+YES_PHRASES = ("c'est bon", "c'est ça", "c'est correct", "c'est exact", "tout est bon", "bien sûr", "vas-y", "allez-y")
+YES_SIGNS = ("👍", "👌", "✅", "✔", "🆗")
+NO_SIGNS = ("👎", "❌")
+WELLBEING_PHRASES = (
+    "ça va",
+    "comment allez-vous",
+    "comment vas-tu",
+    "comment tu vas",
+    "vous allez bien",
+    "how are you",
+)
+CLOSINGS = (
+    "merci",
+    "thanks",
+    "thank you",
+    "au revoir",
+    "bye",
+    "à bientôt",
+    "à demain",
+    "bonne journée",
+    "bonne soirée",
+)
 CANCEL_PHRASES = ("laisse tomber", "laissez tomber", "je ne veux plus", "j'abandonne", "never mind", "forget it")
 HANDOFF_PHRASES = (
     "parler à quelqu'un", "parler à une personne", "parler à un humain", "parler à un agent", "parler à un conseiller",

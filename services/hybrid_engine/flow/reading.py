@@ -7,6 +7,7 @@ from libs.common.text_fold import tokens
 from services.hybrid_engine.flow import lexicon
 from services.hybrid_engine.flow.phones import PhoneGiven, read_phone
 from services.hybrid_engine.flow.rules import FlowRules, SlotKind
+from services.hybrid_engine.flow.spelling import spelled_out, squeezed
 from services.hybrid_engine.flow.state import CONFIRMATION, Attached, Event, FlowState, Phase
 from services.hybrid_engine.flow.zones import guess_zone, nearest_zones, place_words, read_zone
 
@@ -22,6 +23,7 @@ class Reading:
     """A message, understood. `suggestions` are set when it names a place that is no zone."""
 
     greeting: bool = False
+    closing: bool = False
     trigger: bool = False
     question: bool = False
     cancel: bool = False
@@ -41,28 +43,33 @@ class Reading:
 def read(event: Event, state: FlowState, rules: FlowRules) -> Reading:
     """Reads `event` in the light of what `state` awaits. Takes well under a millisecond; raises nothing."""
     captions = " \n".join(attachment.caption for attachment in event.attachments if attachment.caption)
-    text = f"{event.text}\n{captions}".strip() if captions else event.text.strip()
+    text = spelled_out(f"{event.text}\n{captions}".strip() if captions else event.text.strip())
     said = tokens(text)
     statements, question = _split_questions(text, rules)
+    small_talk = _asks_how_one_is(said)
+    question = question and not small_talk
     awaiting = rules.slot(state.awaiting_slot)
     awaits_place = awaiting is not None and awaiting.kind is SlotKind.PLACE
     awaits_phone = awaiting is not None and awaiting.kind is SlotKind.PHONE
     phone = read_phone(text, rules.phone, ignore="" if awaits_phone else rules.pay_number) if text else None
     zone = read_zone(statements, rules.places) if rules.zones and statements else ""
+    content = lexicon.content_words(said)
+    if awaits_phone and phone is None and not zone and not question and _could_be_number(content, said):
+        phone = PhoneGiven("", sum(character.isdigit() for character in text))
     unknown = False
     if awaits_place and not zone and not question and phone is None:
         zone = guess_zone(statements, rules.zones)
         unknown = not zone and _could_be_place(statements, rules)
-    content = lexicon.content_words(said)
     images = tuple(attachment for attachment in event.attachments if attachment.kind == "image")
     return Reading(
-        greeting=not content and any(token in lexicon.GREETINGS for token in said),
+        greeting=small_talk or (not content and any(token in lexicon.GREETINGS for token in said)),
+        closing=not question and _closes(said),
         trigger=lexicon.has_any(said, rules.trigger_words),
         question=question,
         cancel=not question and _cancels(said, rules),
         handoff=lexicon.has_any(said, (*rules.handoff_words, *lexicon.HANDOFF_PHRASES)),
-        yes=_says(said, lexicon.YES) and not question,
-        no=_says(said, lexicon.NO) and not question,
+        yes=not question and _agrees(text, said),
+        no=not question and (_says(said, lexicon.NO) or _shows(text, said, lexicon.NO_SIGNS)),
         content_word_count=len(content),
         images=images,
         phone=phone,
@@ -137,8 +144,39 @@ def _cancels(said: list[str], rules: FlowRules) -> bool:
 
 
 def _says(said: list[str], vocabulary: frozenset[str]) -> bool:
-    """Whether the message begins with a word of `vocabulary`."""
-    return said[:1] != [] and said[0] in vocabulary
+    """Whether the message begins with a word of `vocabulary`, however long its letters are drawn («ouiii»)."""
+    return said[:1] != [] and squeezed(said[0]) in {squeezed(word) for word in vocabulary}
+
+
+def _agrees(text: str, said: list[str]) -> bool:
+    opens = any(said[: len(tokens(phrase))] == tokens(phrase) for phrase in lexicon.YES_PHRASES)
+    return opens or _says(said, lexicon.YES) or _shows(text, said, lexicon.YES_SIGNS)
+
+
+def _shows(text: str, said: list[str], signs: tuple[str, ...]) -> bool:
+    """Whether a message without words shows one of `signs`."""
+    return not said and any(sign in text for sign in signs)
+
+
+def _asks_how_one_is(said: list[str]) -> bool:
+    """«Bonsoir, comment ça va ?»: a greeting in the form of a question, and nothing else."""
+    if not lexicon.has_any(said, lexicon.WELLBEING_PHRASES):
+        return False
+    polite = {token for phrase in lexicon.WELLBEING_PHRASES for token in tokens(phrase)} | lexicon.INTERROGATIVES
+    return all(token in polite for token in lexicon.content_words(said))
+
+
+def _closes(said: list[str]) -> bool:
+    """Whether a message thanks, or takes leave, and says nothing else."""
+    if not lexicon.has_any(said, lexicon.CLOSINGS):
+        return False
+    polite = {token for phrase in lexicon.CLOSINGS for token in tokens(phrase)}
+    return all(token in polite for token in lexicon.content_words(said))
+
+
+def _could_be_number(content: list[str], said: list[str]) -> bool:
+    """Whether a message without a number was meant as one: it says something beyond assent."""
+    return bool(content) or any(token.isdigit() for token in said)
 
 
 def _could_be_place(statements: str, rules: FlowRules) -> bool:

@@ -10,6 +10,8 @@ from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, NOT_THERE, NOT_T
 
 # A spelling this near to a known zone is that zone; the recap shows it before anything is ordered.
 _SAME_SPELLING = 0.85
+# When not even the nearest name is this like, suggestions would only surprise.
+_SIMILAR_SPELLING = 0.5
 # Characters before a place in which it may be negated.
 _LOOK_BACK = 40
 _LEAVES = re.compile(r"(?i)\b(?:de |d['’])$")
@@ -42,6 +44,16 @@ def _set_aside(before: str) -> bool:
     return bool(_LEAVES.search(before)) and named not in _NAMED
 
 
+def with_official_names(text: str, places: Places) -> str:
+    """Returns `text` with every zone by its official name, as documents call it."""
+    parts: list[str] = []
+    end = 0
+    for official, start, stop in places.find(text):
+        parts += [text[end:start], official]
+        end = stop
+    return "".join(parts) + text[end:]
+
+
 def guess_zone(text: str, zones: Mapping[str, Sequence[str]]) -> str:
     """Returns the zone that `text`, a bare place name, misspells by little; else an empty string."""
     candidate = place_words(text)
@@ -52,9 +64,12 @@ def guess_zone(text: str, zones: Mapping[str, Sequence[str]]) -> str:
 
 
 def nearest_zones(text: str, zones: Mapping[str, Sequence[str]], *, count: int = 3) -> tuple[str, ...]:
-    """Returns the `count` zones whose names look most like what `text` names, best first."""
+    """Returns the `count` zones whose names look most like what `text` names, best first; none if not even one does."""
     candidate = place_words(text) or fold(text)
-    return tuple(name for _, name in _ranked(candidate, zones)[:count])
+    ranked = _ranked(candidate, zones)
+    if not ranked or ranked[0][0] < _SIMILAR_SPELLING:
+        return ()
+    return tuple(name for _, name in ranked[:count])
 
 
 def place_words(text: str) -> str:

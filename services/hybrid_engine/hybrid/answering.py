@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 from libs.common.errors import ErrorKind, ReparteeError
 from libs.common.stages import Stages, no_stages
 from libs.common.tenants.bundle import TenantBundle
+from libs.common.text_fold import tokens
 from libs.common.text_fold import words as split_words
 from services.hybrid_engine.agents import Routing, choose_agent, default_agent
 from services.hybrid_engine.bundles import BundleOfCaller
 from services.hybrid_engine.flow.bundle_rules import rules_of
 from services.hybrid_engine.flow.fold import advance
+from services.hybrid_engine.flow.lexicon import INTERROGATIVES, content_words
 from services.hybrid_engine.flow.reading import Reading, read
 from services.hybrid_engine.flow.rules import FlowRules
+from services.hybrid_engine.flow.spelling import spelled_out
 from services.hybrid_engine.flow.state import FlowState
+from services.hybrid_engine.flow.zones import with_official_names
 from services.hybrid_engine.gate import GATE_FACT_FOREIGN
 from services.hybrid_engine.hybrid.checks import TOO_LONG, Expectation, first_failure
 from services.hybrid_engine.hybrid.decision import Decision, decide
@@ -117,7 +121,7 @@ class HybridAnswering:
             worded = replace(
                 worded, text=template, wording=Wording.TEMPLATE, reasons=(*worded.reasons, GATE_FACT_FOREIGN)
             )
-        return _to_answer(decided, worded.text, worded, routing)
+        return _to_answer(decided, _noticed(speech.notice(decided.decision), worded.text), worded, routing)
 
     async def _word(self, decision: Decision, template: str, speech: Words, cascade: Cascade) -> _Worded:
         if not cascade.configured:
@@ -152,12 +156,12 @@ class HybridAnswering:
     async def _answer_question(
         self, turn: Turn, decided: Decided, speech: Words, routing: Routing, cascade: Cascade
     ) -> Answer:
-        follow_up = speech.follow_up(decided.decision)
+        follow_up = _noticed(speech.notice(decided.decision), speech.follow_up(decided.decision))
         unsure = routing.escalates and not follow_up
         if unsure and routing.known:
             return _clarify(decided, speech, routing)
         # What no agent claims may still stand in the documents that all of them share.
-        knowledge = await self._know(turn, speech, "" if routing.escalates else routing.agent, cascade)
+        knowledge = await self._know(turn, decided, speech, "" if routing.escalates else routing.agent, cascade)
         if unsure and not knowledge.cited:
             return _clarify(decided, speech, routing)
         worded = knowledge.worded
@@ -175,18 +179,27 @@ class HybridAnswering:
             embedding=knowledge.found.embedding or turn.embedding,
         )
 
-    async def _know(self, turn: Turn, speech: Words, agent: str, cascade: Cascade) -> _Knowledge:
-        question = turn.event.text
+    async def _find(self, turn: Turn, question: str, agent: str) -> Found:
+        """Finds passages; the embedding of a question that was spelled out is not the one of the turn."""
+        if question == turn.event.text:
+            return await self._passages.find(question, agent=agent, embedding=turn.embedding)
+        return replace(await self._passages.find(question, agent=agent, embedding=None), embedding=None)
+
+    async def _know(self, turn: Turn, decided: Decided, speech: Words, agent: str, cascade: Cascade) -> _Knowledge:
+        question = with_official_names(spelled_out(turn.event.text), speech.rules.places)
         try:
             with self._stages("retrieve"):
-                found = await self._passages.find(question, agent=agent, embedding=turn.embedding)
+                found = await self._find(turn, question, agent)
         except ReparteeError as error:
             if error.kind is ErrorKind.NOT_FOUND:
                 raise
             _log.warning("retrieval failed: %s", error.reason)
             return _Knowledge(_Worded(speech.default("retrieval_down"), Wording.TEMPLATE, (RETRIEVAL_UNAVAILABLE,)))
         if not found.passages:
-            return _Knowledge(_Worded(speech.bundle.knowledge.not_found, Wording.TEMPLATE, (NOTHING_FOUND,)), found)
+            return _Knowledge(
+                _Worded(_not_found(turn, speech, asked=decided.reading.question), Wording.TEMPLATE, (NOTHING_FOUND,)),
+                found,
+            )
         reasons = (LLM_NOT_CONFIGURED,)
         spent, tier = Tokens(), ""
         with self._stages("word"):
@@ -203,11 +216,25 @@ class HybridAnswering:
                 reasons, spent, tier = worded.reasons, worded.tokens, worded.tier
             extract = extract_answer(question, found.passages)
         if extract is None:
-            not_found = speech.bundle.knowledge.not_found
+            not_found = _not_found(turn, speech, asked=decided.reading.question)
             return _Knowledge(_Worded(not_found, Wording.TEMPLATE, (*reasons, NOTHING_FOUND), spent, tier), found)
         return _Knowledge(
             _Worded(extract.text, Wording.EXTRACT, reasons, spent, tier), found, extract.passages, cacheable=True
         )
+
+
+def _noticed(notice: str, text: str) -> str:
+    return f"{notice} {text}".strip()
+
+
+def _not_found(turn: Turn, speech: Words, *, asked: bool) -> str:
+    """Returns what to say without an answer: «combien ?» alone asks for more words, one word may be none of ours."""
+    told = set(content_words(tokens(turn.event.text))) - INTERROGATIVES
+    if not told:
+        return speech.default("clarify")
+    if served := speech.zone_served(turn.event.text):
+        return served
+    return speech.default("not_understood") if len(told) == 1 and not asked else speech.bundle.knowledge.not_found
 
 
 def _followed(answer: str, follow_up: str) -> str:

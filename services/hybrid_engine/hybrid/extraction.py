@@ -1,5 +1,6 @@
 """An answer without a model: the sentences of the passages that say most about the question."""
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ def extract_answer(question: str, passages: Sequence[Passage]) -> Extract | None
     asked = _stems(question)
     if not asked or not passages:
         return None
-    candidates = _score(question, asked, passages[:_PASSAGES])
+    candidates = _of_that_quantity(question, _score(question, asked, passages[:_PASSAGES]))
     if not candidates:
         return None
     best = max(candidates, key=lambda sentence: (sentence.score, -sentence.order))
@@ -78,6 +79,31 @@ def _score(question: str, asked: frozenset[str], passages: Sequence[Passage]) ->
             score += _FIGURE_BONUS
         scored.append(_Sentence(part, passage, order, score))
     return scored
+
+
+def _of_that_quantity(question: str, candidates: list[_Sentence]) -> list[_Sentence]:
+    """Returns the candidates for a question of «10 paquets»: where sentences state quantities of it, only its own.
+
+    A list of prices for 6 and 12 has no answer for 10, and neither has anything else that names a packet.
+    """
+    wanted = _quantities(question)
+    stated = [_quantities(sentence.text) for sentence in candidates]
+    units = {unit for _, unit in wanted} & {unit for each in stated for _, unit in each}
+    if not units:
+        return candidates
+    wanted = frozenset(quantity for quantity in wanted if quantity[1] in units)
+    return [sentence for sentence, own in zip(candidates, stated, strict=True) if wanted <= own]
+
+
+def _quantities(text: str) -> frozenset[tuple[str, str]]:
+    """The numbers of `text` with the stem of the word after each; `kg`, `h` and `F` are measures, not articles."""
+    said = tokens(text)
+    return frozenset(
+        (number, unit)
+        for number, word in itertools.pairwise(said)
+        if number.isdigit() and not word.isdigit() and len(word) > 2
+        for unit in _stems(word)
+    )
 
 
 def _with_headings(text: str) -> Iterator[tuple[str, str]]:

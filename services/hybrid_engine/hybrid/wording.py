@@ -1,10 +1,13 @@
 """The words for a decision: the tenant's template, and the short prompt by which a model may say it better."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from libs.common.tenants.bundle import TenantBundle
+from services.hybrid_engine.flow.lexicon import HANDOFF_PHRASES
 from services.hybrid_engine.flow.rules import FlowRules, SlotKind
 from services.hybrid_engine.flow.state import FlowState
+from services.hybrid_engine.flow.zones import read_zone
 from services.hybrid_engine.gate import Allowed
 from services.hybrid_engine.hybrid.checks import Expectation
 from services.hybrid_engine.hybrid.decision import Decision
@@ -19,6 +22,17 @@ _DEFAULTS = {
         "retrieval_down": "Je ne peux pas consulter nos informations pour le moment. Réessayez dans un instant.",
         "zone_unknown": "Nous ne connaissons pas cette zone. Les plus proches : {zones}.",
         "phone_invalid": "Ce numéro n'est pas complet : il faut {digits} chiffres.",
+        "not_understood": "Je n'ai pas compris. Posez votre question autrement, ou écrivez « {handoff_word} » pour "
+        "parler à une personne.",
+        "zone_served": "Nous livrons à {zone} : {fee} de livraison.",
+        "closing": "Avec plaisir ! À bientôt.",
+        "anything_else": "Puis-je vous aider pour autre chose ?",
+        "already_done": "Votre commande {order_id} est bien enregistrée. Pour en passer une autre, écrivez "
+        "« {trigger_word} ».",
+        "nothing_to_cancel": "Aucune commande n'est en cours.",
+        "refused": "D'accord. Que faut-il changer ? Écrivez la bonne valeur, ou « {cancel_word} » pour tout arrêter.",
+        "proof_reused": "Cette image a déjà servi : envoyez la capture du paiement, sinon une personne vérifiera.",
+        "proof_assumed": "La deuxième image est prise comme capture du paiement.",
     },
     "en": {
         "greet": "Hello! How can I help you?",
@@ -27,6 +41,15 @@ _DEFAULTS = {
         "retrieval_down": "I cannot look that up just now. Please try again in a moment.",
         "zone_unknown": "We do not know that area. The nearest ones: {zones}.",
         "phone_invalid": "That number is not complete: it takes {digits} digits.",
+        "not_understood": "I did not understand. Ask in other words, or write “{handoff_word}” to talk to a person.",
+        "zone_served": "We deliver to {zone}: {fee} for delivery.",
+        "closing": "With pleasure! See you soon.",
+        "anything_else": "Can I help you with anything else?",
+        "already_done": "Your order {order_id} is placed. To place another, write “{trigger_word}”.",
+        "nothing_to_cancel": "There is no order in progress.",
+        "refused": "All right. What should change? Write the right value, or “{cancel_word}” to stop.",
+        "proof_reused": "This picture was sent before: send the payment's screenshot, or a person will check.",
+        "proof_assumed": "The second picture is taken as proof of payment.",
     },
 }
 # Canned replies by which a tenant greets in its own words.
@@ -75,9 +98,23 @@ class Words:
         return self.bundle.render(action, **self._values(step))
 
     def default(self, name: str) -> str:
-        """Returns the built-in text of that name in the conversation's language."""
+        """Returns the tenant's reply of that intent, else the built-in text of that name in the customer's language."""
         texts = _DEFAULTS[self.language]
-        return texts.get(name, texts["clarify"])
+        text = self.bundle.replies[name][0] if name in self.bundle.replies else texts.get(name, texts["clarify"])
+        return self._filled(text, {})
+
+    def zone_served(self, text: str) -> str:
+        """Returns what delivery costs in the zone that `text` names, from the bundle; nothing if it names no zone."""
+        zone = self.bundle.zone(read_zone(text, self.rules.places))
+        if zone is None:
+            return ""
+        payment = self.bundle.flow.payment if self.bundle.flow else None
+        currency = payment.currency_label if payment else ""
+        return self._filled(self.default("zone_served"), {"zone": zone.name, "fee": f"{zone.fee} {currency}".strip()})
+
+    def notice(self, decision: Decision) -> str:
+        """Returns the sentence that is said before the decision's text, or nothing."""
+        return self.default(decision.notice) if decision.notice else ""
 
     def follow_up(self, decision: Decision) -> str:
         """Returns the text that comes back to what was asked before a digression, or nothing."""
@@ -140,9 +177,24 @@ class Words:
         own = f"invalid_{decision.slot}"
         if own in self.bundle.templates:
             return self.bundle.render(own, **values)
-        text = self.default(decision.correction)
-        zones, digits = str(values.get("zones", "")), str(self.rules.phone.digits)
-        return text.replace("{zones}", zones).replace("{digits}", digits)
+        texts = _DEFAULTS[self.language]
+        replies = self.bundle.replies
+        text = replies[decision.correction][0] if decision.correction in replies else texts[decision.correction]
+        return self._filled(text, {"zones": str(values.get("zones", ", ".join(self.rules.zones)))})
+
+    def _filled(self, text: str, more: Mapping[str, str]) -> str:
+        """Returns a built-in text with its variables filled: those of the rules, and `more`."""
+        filled = {
+            "digits": str(self.rules.phone.digits),
+            "order_id": self.state.order_id,
+            "trigger_word": next(iter(self.rules.trigger_words), ""),
+            "cancel_word": next(iter(self.rules.cancel_words), "stop"),
+            "handoff_word": next(iter(self.rules.handoff_words), HANDOFF_PHRASES[0]),
+            **more,
+        }
+        for name, value in filled.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
 
     def _values(self, step: int) -> dict[str, object]:
         held = {name: value.value for name, value in self.state.slots.items()}

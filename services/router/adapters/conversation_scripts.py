@@ -7,7 +7,8 @@ from libs.common.redis_store import Script
 LOAD = Script("""
 local head = redis.call('HMGET', KEYS[1], 'v', 's')
 if not head[1] then return {} end
-local history = redis.call('LRANGE', KEYS[2], -tonumber(ARGV[1]), -1)
+local wanted = tonumber(ARGV[1])
+local history = wanted > 0 and redis.call('LRANGE', KEYS[2], -wanted, -1) or {}
 return {head[1], head[2] or '', history, KEYS[3] and redis.call('GET', KEYS[3])}
 """)
 
@@ -53,9 +54,9 @@ if ARGV[2] ~= '' then redis.call('SET', KEYS[3], ARGV[2] .. state, 'EX', ARGV[3]
 return {{version, state}}
 """)
 
-# KEYS: all of a conversation, itself first. ARGV: version read. Returns 0 when it has changed since.
+# KEYS: conversation, messages. ARGV: version read. Returns 0 when it has changed since.
 DELETE = Script("""
 if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
-for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
+redis.call('UNLINK', KEYS[1], KEYS[2])
 return 1
 """)

@@ -18,6 +18,7 @@ from services.router.conversations import (
     SlotAwaited,
     Snapshot,
     Superseded,
+    newest,
     page_bounds,
 )
 from services.router.turn import NO_STATE, FlowState, Message, Reply, Stored
@@ -63,8 +64,9 @@ class MemoryConversations:
         return Snapshot(
             conversation.version,
             conversation.state,
-            tuple(conversation.messages[-self._history_messages :]),
+            newest(conversation.messages, self._history_messages),
             self._first_reply(conversation, turn_id),
+            self.stored,
         )
 
     async def commit(self, ref: ConversationRef, commit: Commit) -> CommitOutcome:

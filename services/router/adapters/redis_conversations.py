@@ -7,11 +7,11 @@ share a cluster slot.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import cast, overload
+from typing import Any, cast, overload
 
 from libs.common.errors import Unavailable
 from libs.common.redis_connections import Argument
-from libs.common.redis_store import RedisStore, TenantRedis
+from libs.common.redis_store import RedisStore, Script, TenantRedis
 from libs.common.request_context import Principal
 from repartee.v1 import common_pb2, router_pb2
 from services.router.adapters.conversation_scripts import APPEND, COMMIT, DELETE, LOAD
@@ -35,6 +35,8 @@ from services.router.turn_order import conversation_busy
 
 REPLY_TTL_SECONDS = 86_400
 _MAX_DELETE_TRIES = 5
+_MAX_CHANGE_TRIES = 2
+_DELETE_PIECE = 1000
 
 
 class RedisConversations:
@@ -64,33 +66,54 @@ class RedisConversations:
         """Applies the turn in one script."""
         redis = self._store.for_tenant(ref.principal)
         state = commit.reply.state
-        head, keys, arguments = self._turn(redis, ref, commit)
+        place = _state_place(_keys(redis, ref)[0])
         own = (
             commit.base_version or 0,
-            redis.seal(_state_place(head), _state_bytes(state)),
+            redis.seal(place, _state_bytes(state)),
             "1" if state.awaiting_slot else "",
         )
-        outcome = await redis.eval(COMMIT, keys, (*arguments, *own))
-        if isinstance(outcome, bytes):
-            return _already_answered(redis, ref, commit, outcome)
+        outcome = await self._change(COMMIT, redis, ref, commit, own)
+        if isinstance(outcome, AlreadyAnswered):
+            return outcome
         return Committed(Stored.DURABLE) if outcome else Superseded()
 
     async def append(self, ref: ConversationRef, commit: Commit) -> AppendOutcome:
         """Adds the turn in one script."""
         redis = self._store.for_tenant(ref.principal)
-        head, keys, arguments = self._turn(redis, ref, commit)
-        outcome = await redis.eval(APPEND, keys, arguments)
-        if isinstance(outcome, bytes):
-            return _already_answered(redis, ref, commit, outcome)
+        outcome = await self._change(APPEND, redis, ref, commit)
+        if isinstance(outcome, AlreadyAnswered):
+            return outcome
         if not outcome:
             return SlotAwaited()
         version, sealed_state = cast("tuple[int, bytes]", outcome)
-        return Appended(Stored.DURABLE, _open_state(redis, head, sealed_state), version)
+        return Appended(Stored.DURABLE, _open_state(redis, _keys(redis, ref)[0], sealed_state), version)
+
+    async def _change(
+        self,
+        script: Script,
+        redis: TenantRedis,
+        ref: ConversationRef,
+        commit: Commit,
+        own: tuple[Argument, ...] = (),
+    ) -> Any:
+        """Returns what a changing script returned, or AlreadyAnswered where that is a reply."""
+        keys, arguments = self._turn(redis, ref, commit)
+        head, _, reply_key, _ = keys
+        for _ in range(_MAX_CHANGE_TRIES):
+            outcome = await redis.eval(script, keys, (*arguments, *own))
+            if not isinstance(outcome, bytes):
+                return outcome
+            first = _open_reply(redis, head, reply_key, outcome)
+            if first is not None:
+                return AlreadyAnswered(first, Stored.DURABLE)
+            # What lies there is not this turn's reply, and would stand in its way for a day.
+            await redis.delete(reply_key)
+        raise Unavailable("STORE_UNAVAILABLE", "A kept reply does not carry the seal of its key.")
 
     def _turn(
         self, redis: TenantRedis, ref: ConversationRef, commit: Commit
-    ) -> tuple[str, tuple[str, ...], tuple[Argument, ...]]:
-        """Returns the conversation's key, and what both changing scripts take."""
+    ) -> tuple[tuple[str, str, str, str], tuple[Argument, ...]]:
+        """Returns keys and arguments that both changing scripts take."""
         head, messages = _keys(redis, ref)
         reply_key = _reply_key(redis, ref, commit.reply.turn_id)
         said = [redis.seal(messages, write_message(each).SerializeToString()) for each in commit.messages]
@@ -102,7 +125,7 @@ class RedisConversations:
             len(said),
             *said,
         )
-        return head, (head, messages, reply_key, redis.key("conv-user", commit.user_id)), arguments
+        return (head, messages, reply_key, redis.key("conv-user", commit.user_id)), arguments
 
     async def page(self, ref: ConversationRef, *, size: int, token: str) -> Page | None:
         """Returns one page, or None."""
@@ -118,17 +141,20 @@ class RedisConversations:
         return Page(opened, next_token, _open_state(redis, head, sealed_state or b""))
 
     async def delete(self, ref: ConversationRef) -> bool:
-        """Removes everything of the conversation in one step; raises Conflict when turns keep coming in between."""
+        """Removes replies first, then the rest in one step; raises Conflict when turns keep coming in between."""
         redis = self._store.for_tenant(ref.principal)
         head, messages = _keys(redis, ref)
         for _ in range(_MAX_DELETE_TRIES):
-            pipeline = redis.pipeline().command("HGET", head, "v").command("LRANGE", messages, 0, -1)
-            version, sealed = await pipeline.execute()
+            pipeline = redis.pipeline().command("HGET", head, "v").command("LLEN", messages)
+            version, count = await pipeline.execute()
             if version is None:
                 return False
-            said = _SealedMessages(sealed, lambda each: redis.unseal(messages, each))
-            replies = {_reply_key(redis, ref, message.turn_id) for message in said}
-            if await redis.eval(DELETE, (head, messages, *sorted(replies)), (version,)):
+            # In pieces: a long conversation takes longer than one exchange may.
+            for first in range(0, count, _DELETE_PIECE):
+                sealed = await redis.command("LRANGE", messages, first, first + _DELETE_PIECE - 1)
+                said = _SealedMessages(sealed, lambda each: redis.unseal(messages, each))
+                await redis.delete(*{_reply_key(redis, ref, message.turn_id) for message in said})
+            if await redis.eval(DELETE, (head, messages), (version,)):
                 return True
         raise conversation_busy()
 
@@ -204,11 +230,3 @@ def _open_reply(redis: TenantRedis, head: str, key: str, kept: bytes) -> Reply |
     reply = read_reply(router_pb2.ChatResponse.FromString(value))
     # An appended turn is sent before its state is known; the script puts it behind the reply.
     return replace(reply, state=_open_state(redis, head, kept[end:])) if len(kept) > end else reply
-
-
-def _already_answered(redis: TenantRedis, ref: ConversationRef, commit: Commit, kept: bytes) -> AlreadyAnswered:
-    head, _ = _keys(redis, ref)
-    first = _open_reply(redis, head, _reply_key(redis, ref, commit.reply.turn_id), kept)
-    if first is None:
-        raise Unavailable("STORE_UNAVAILABLE", "A kept reply does not carry the seal of its key.")
-    return AlreadyAnswered(first, Stored.DURABLE)

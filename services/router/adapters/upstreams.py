@@ -1,5 +1,6 @@
 """The cache and the engines behind their channels: protobuf out, values in, gRPC errors as the domain's."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import grpc.aio
@@ -19,9 +20,13 @@ from services.router.adapters.wire import (
 )
 from services.router.answers import CachedAnswer, Lookup, NewAnswer
 from services.router.ladder import EngineAnswer, EngineQuestion
-from services.router.turn import NO_STATE, CacheOutcome, Embedding
+from services.router.turn import NO_STATE, CacheOutcome, Embedding, Message
 
 _STORE_TIMEOUT_SECONDS = 1.0
+# A call ends this much before its asker gives up, so that it is known to have hung.
+_MARGIN_SECONDS = 0.01
+# The contract's limit of a message.
+_EARLIER_TEXT_BYTES = 4096
 
 
 class Upstream(Protocol):
@@ -43,9 +48,12 @@ class CacheClient:
             tenant_id=current().principal.require_tenant(), query=question, agent=agent, locale=locale
         )
         try:
-            response = await self._stub.LookupAnswer(request, timeout=timeout_seconds)
-        except (grpc.aio.AioRpcError, ReparteeError):
+            response = await self._stub.LookupAnswer(request, timeout=timeout_seconds - _MARGIN_SECONDS)
+        except grpc.aio.AioRpcError:
             self.is_failing = True
+            return Lookup(miss_reason="CACHE_UNAVAILABLE")
+        except ReparteeError:
+            # Too little time was left to ask at all, which says nothing about the cache.
             return Lookup(miss_reason="CACHE_UNAVAILABLE")
         self.is_failing = False
         if response.HasField("hit"):
@@ -90,7 +98,9 @@ class EngineClient:
     async def answer(self, question: EngineQuestion, *, timeout_seconds: float) -> EngineAnswer:
         """Asks the engine; raises RemoteError."""
         try:
-            response = await self._stub.GenerateAnswer(_write_question(question), timeout=timeout_seconds)
+            response = await self._stub.GenerateAnswer(
+                _write_question(question), timeout=timeout_seconds - _MARGIN_SECONDS
+            )
         except grpc.aio.AioRpcError as error:
             self.is_failing = True
             raise from_rpc_error(error) from error
@@ -106,13 +116,21 @@ def _write_question(question: EngineQuestion) -> engine_pb2.GenerateAnswerReques
         turn_id=question.turn_id,
         text=question.text,
         attachments=[write_attachment(each) for each in question.attachments],
-        history=[write_message(each) for each in question.history],
+        history=[_write_earlier(each) for each in question.history],
         state=None if state is NO_STATE else write_state(state),
         embedding=_write_embedding(question.embedding),
         locale=question.locale,
         channel=question.channel,
         agent=question.agent,
     )
+
+
+def _write_earlier(message: Message) -> common_pb2.Message:
+    # A bot's reply may be longer than an engine takes, and would have every later turn refused.
+    if len(message.text) * 4 > _EARLIER_TEXT_BYTES:
+        text = message.text.encode()[:_EARLIER_TEXT_BYTES].decode(errors="ignore")
+        message = replace(message, text=text)
+    return write_message(message)
 
 
 def _read_answer(answer: engine_pb2.Answer) -> EngineAnswer:

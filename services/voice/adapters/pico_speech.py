@@ -95,10 +95,11 @@ class PicoSpeech:
             self._all_engines.pop().close()
 
     def _speak(self, library: Path, files: tuple[Path, Path], voice: str, spoken: str, emit: Emit) -> bool:
-        """Returns False when nothing was heard; raises PicoError when it broke off amid audio."""
+        """Returns False when nothing was heard; raises PicoError without an engine, or when it broke off amid audio."""
         heard = False
+        engine = self._engine(library, files, voice)
         try:
-            with closing(self._engine(library, files, voice).speak(spoken)) as pieces:
+            with closing(engine.speak(spoken)) as pieces:
                 for piece in pieces:
                     heard = True
                     if self._closing.is_set() or not emit(piece):

@@ -1,5 +1,6 @@
 """A router's use cases wired with fakes: everything that a test of a turn needs."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from libs.common.request_context import Budget, Principal, RequestContext, TenantId
@@ -65,9 +66,11 @@ def bundle() -> TenantBundle:
 
 
 def call(*, seconds: float = 8.0, tenant: str = "shop", is_operator: bool = False) -> RequestContext:
-    """The context of a call by a channel of `tenant` with `seconds` left."""
+    """The context of a call by a channel of `tenant` with `seconds` of the running loop's time left."""
     principal = Principal(f"dev:{tenant}", TenantId(tenant), is_operator)
-    return RequestContext(principal, "request-1", Budget.of(seconds), f"Bearer dev:{tenant}")
+    return RequestContext(
+        principal, "request-1", Budget.of(seconds, now=asyncio.get_running_loop().time), f"Bearer dev:{tenant}"
+    )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """`repartee ingest`: a folder of documents into a tenant's knowledge, with a progress bar."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tools.connection import (
 
 _DESCRIPTOR = rag_pb2.DESCRIPTOR.services_by_name["RagService"]
 _MEDIA_TYPES = {".md": "text/markdown", ".txt": "text/plain"}
+_DOCUMENTS_UNDER_WAY = 8
 _OUTCOMES = rag_pb2.DocumentResult.Outcome
 
 
@@ -78,9 +80,12 @@ def _owner(path: Path, folder: Path) -> str:
 async def ingest_folder(connection: Connection, folder: Path, *, owner: str = "", label: str = "") -> int:
     """Indexes the documents under `folder` and returns how many were refused."""
     found = find_documents(folder, owner)
+    # The first document goes alone: a refusal of the whole call would be lost behind a write that came too late.
+    room = asyncio.Semaphore(1)
 
     async def requests() -> AsyncIterator[rag_pb2.StreamUpsertDocumentsRequest]:
         for document in found:
+            await room.acquire()
             yield rag_pb2.StreamUpsertDocumentsRequest(
                 document=rag_pb2.Document(
                     document_id=document.document_id,
@@ -100,6 +105,8 @@ async def ingest_folder(connection: Connection, folder: Path, *, owner: str = ""
         with bar:
             task = bar.add_task(f"{label or folder.name}: indexing documents", total=len(found))
             async for response in stub.StreamUpsertDocuments(requests(), timeout=600):
+                for _ in range(_DOCUMENTS_UNDER_WAY if response.done_count == 1 else 1):
+                    room.release()
                 result = response.result
                 outcomes[result.outcome] += 1
                 chunks += result.chunk_count

@@ -176,7 +176,7 @@ async def test_customers_clock_counts_within_a_day(off_seconds: float, is_taken:
     await world.say("encore")
     kept = world.hybrid.questions[1].history[0].created_at
     assert (kept == sent_at) is is_taken
-    assert is_taken or abs(kept - time.time()) < 5
+    assert is_taken or abs(kept - sent_at) > 80_000
 
 
 async def test_store_that_goes_away_costs_no_reply_and_no_turn() -> None:

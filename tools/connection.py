@@ -18,7 +18,6 @@ from libs.common.errors import InvalidRequest, ReparteeError
 from libs.common.status import from_rpc_error
 
 T = TypeVar("T")
-StubT = TypeVar("StubT")
 
 PORTS = {"router": 0, "hybrid-engine": 1, "rag": 2, "cache": 3, "voice": 4, "classic-engine": 5}
 """Each service's distance from the base port."""

@@ -191,21 +191,18 @@ def script() -> list[Step]:
 async def _demo(examples: Path, output: Path, state: Path) -> list[str]:
     options = StackOptions(state=state, port_base=free_port_base())
     began = time.monotonic()
-    with console.status("Starting Valkey and six processes…"):
-        context = running_stack(options)
-        stack = await context.__aenter__()
-    try:
-        console.print(table(stack))
-        console.print(f"Healthy in {time.monotonic() - began:.1f} s\n")
-        outcome = Outcome()
-        operator = Connection.for_operator(port_base=options.port_base)
-        await apply_folder(operator, examples, with_documents=True, reason="demo")
-        await _play(stack, outcome)
-        await _speak(stack, outcome, output)
-        await _draw(stack, outcome)
-        return outcome.failures
-    finally:
-        await context.__aexit__(None, None, None)
+    with console.status("Starting Valkey and six processes…") as starting:
+        async with running_stack(options) as stack:
+            starting.stop()
+            console.print(table(stack))
+            console.print(f"Healthy in {time.monotonic() - began:.1f} s\n")
+            outcome = Outcome()
+            operator = Connection.for_operator(port_base=options.port_base)
+            await apply_folder(operator, examples, with_documents=True, reason="demo")
+            await _play(stack, outcome)
+            await _speak(stack, outcome, output)
+            await _draw(stack, outcome)
+            return outcome.failures
 
 
 async def _play(stack: Stack, outcome: Outcome) -> None:

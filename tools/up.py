@@ -1,6 +1,7 @@
 """`repartee up`: the whole stack on this machine, with a live table of how each service is."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -79,25 +80,29 @@ async def _up(options: StackOptions) -> None:
 
 
 async def _show_until(options: StackOptions, stop: asyncio.Event, healthy: asyncio.Event) -> None:
-    with console.status("Starting the stack…"):
-        context = running_stack(options)
-        stack = await context.__aenter__()
-    healthy.set()
-    try:
-        slowest = max(child.healthy_after_seconds for child in stack.children)
-        if not console.is_terminal:
-            console.print(table(stack))
-            console.print(f"Healthy in {slowest:.1f} s. State: {options.state}")
-            await stop.wait()
-            return
-        console.print(f"Healthy in {slowest:.1f} s. State: {options.state}. Ctrl-C stops everything.")
-        with Live(table(stack), console=console, auto_refresh=False) as live:
-            while not stop.is_set():
-                await stack.watch()
-                live.update(table(stack), refresh=True)
-                await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=1.0)
-    finally:
-        await context.__aexit__(None, None, None)
+    with console.status("Starting the stack…") as starting:
+        async with running_stack(options) as stack:
+            starting.stop()
+            healthy.set()
+            slowest = max(child.healthy_after_seconds for child in stack.children)
+            said = f"Healthy in {slowest:.1f} s. State: {options.state}."
+            if console.is_terminal:
+                console.print(f"{said} Ctrl-C stops everything.")
+                await _show_live(stack, stop)
+            else:
+                console.print(table(stack))
+                console.print(said)
+                await stop.wait()
+
+
+async def _show_live(stack: Stack, stop: asyncio.Event) -> None:
+    with Live(table(stack), console=console, auto_refresh=False) as live:
+        while not stop.is_set():
+            await stack.watch()
+            live.update(table(stack), refresh=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await stop.wait()
 
 
 def table(stack: Stack) -> Table:

@@ -53,15 +53,6 @@ _ENGLISH = (
 # Folded.
 STOPWORDS: dict[str, frozenset[str]] = {"fr": frozenset(_FRENCH.split()), "en": frozenset(_ENGLISH.split())}
 
-# Folded; longest first. They change nothing about what is asked.
-_POLITE = linear_pattern(
-    r"\b(?:s ?il (?:vous|te) plait|je vous prie|merci (?:beaucoup|d avance|bien)|bonne (?:journee|soiree)|"
-    r"thank you(?: very much| so much)?|thanks(?: a lot)?|good (?:morning|afternoon|evening)|excusez[ -]moi|"
-    r"bonjour|bonsoir|salut|coucou|merci|svp|stp|please|pls|hello|hi|hey|madame|monsieur|mme|mr)\b"
-)
-_NOT_WORD = linear_pattern(r"[^\p{L}\p{N}%€$£]+")
-_BETWEEN_DIGITS = linear_pattern(r"(\p{N})[ .,](\p{N}{3})\b")
-
 
 class _Stemmer(Protocol):
     def stemWord(self, word: str) -> str: ...  # noqa: N802  # the library's name
@@ -128,20 +119,3 @@ def stems(text: str, language: str = "fr") -> list[str]:
     if language not in STOPWORDS:
         return content
     return [token if token[0].isdigit() else _stem(token, language) for token in content]
-
-
-def normalise_question(text: str) -> str:
-    """Returns the spelling of a question that an exact cache key is made of.
-
-    Case, accents, punctuation, repeated spaces and polite words (bonjour, svp, s'il vous plaît, merci, please, hello)
-    are gone; thousands lose their separator (25.000 and 25 000 are one). Word order, numbers and negations stay. Two
-    questions with one normalised spelling may share an answer. Empty when nothing but politeness was said.
-    """
-    folded = fold(text)
-    for _ in range(3):
-        joined = _BETWEEN_DIGITS.sub(r"\1\2", folded)
-        if joined == folded:
-            break
-        folded = joined
-    plain = _NOT_WORD.sub(" ", folded)
-    return " ".join(_POLITE.sub(" ", plain).split())

@@ -57,7 +57,7 @@ def test_the_order_bot_says_the_agreed_sentences() -> None:
     assert bundle.emergency_text("photo") == "Envoyez photo du paquet 📦"
     assert bundle.emergency_text() == "Envoyez photo du paquet 📦"
     assert bundle.emergency_text("paiement") == "Envoyez 2000F sur +225 0787360757, puis capture."
-    assert bundle.emergency_texts()["paiement"] == "Envoyez 2000F sur +225 0787360757, puis capture."
+    assert bundle.emergency_text("paiement") == "Envoyez 2000F sur +225 0787360757, puis capture."
     assert bundle.render("ask_payment") == "Envoyez 2000F sur +225 0787360757, puis capture."
     assert "Yopougon" in bundle.render("confirm", zone="Yopougon", fee=2000, tel="0102030405")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from libs.common.text_fold import fold, fold_with_offsets, normalise_question, stems, tokens, words
+from libs.common.text_fold import fold, fold_with_offsets, stems, tokens, words
 
 
 @pytest.mark.parametrize(
@@ -57,35 +57,3 @@ def test_stems_meet_across_number_accents_and_case(first: str, second: str, lang
 
 def test_stems_of_a_language_without_stemmer_are_the_folded_words() -> None:
     assert stems("Öffnungszeiten heute", "de") == ["offnungszeiten", "heute"]
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("Bonjour, quels sont vos horaires svp ?", "quels sont vos horaires"),
-        ("S'il vous plaît, vos HORAIRES, merci !", "vos horaires"),
-        ("combien   coûtent 25.000 ?", "Combien coutent 25 000"),
-        ("Hello, what are your opening hours please?", "what are your opening hours"),
-        ("prix de 1 000 000 F", "prix de 1.000.000 F"),
-    ],
-)
-def test_questions_that_differ_by_politeness_only_have_one_spelling(left: str, right: str) -> None:
-    assert normalise_question(left) == normalise_question(right)
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("prix de 6 paquets", "prix de 12 paquets"),
-        ("livrez-vous le samedi", "ne livrez-vous pas le samedi"),
-        ("de Cocody à Yopougon", "de Yopougon à Cocody"),
-        ("12 et 5", "1 et 25"),
-        ("50 % de remise", "50 de remise"),
-    ],
-)
-def test_questions_that_ask_something_else_stay_apart(left: str, right: str) -> None:
-    assert normalise_question(left) != normalise_question(right)
-
-
-def test_mere_politeness_normalises_to_nothing() -> None:
-    assert normalise_question("Bonjour ! Merci 🙏") == ""

@@ -209,10 +209,6 @@ class TenantBundle(_Part):
         """Returns the text that is left when everything failed, for the next missing slot; the default without one."""
         return _fill(self.emergency.get(slot) or self.emergency["default"], self._constants)
 
-    def emergency_texts(self) -> dict[str, str]:
-        """Returns the emergency texts by slot, and `default`, ready to be said."""
-        return {slot: _fill(text, self._constants) for slot, text in self.emergency.items()}
-
 
 def template_variables(bundle_flow: Flow | None, action: str) -> frozenset[str] | None:
     """Returns the variables that a template of `action` may use, or None when there is no such action."""

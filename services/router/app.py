@@ -30,7 +30,9 @@ from repartee.v1 import (
 from services.router.adapters.memory_conversations import MemoryConversations
 from services.router.adapters.redis_conversations import RedisConversations
 from services.router.adapters.upstreams import CacheClient, EngineClient, Upstream
-from services.router.admin import RolloutServicer, TenantServicer, UsageServicer
+from services.router.admin.rollout import RolloutServicer
+from services.router.admin.tenants import TenantServicer
+from services.router.admin.usage import UsageServicer
 from services.router.background import Background
 from services.router.chat import Chat
 from services.router.conversations import Conversations

@@ -4,17 +4,36 @@ import string
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from libs.common.facts import Places
+from libs.common.tenants.flow_parts import Flow, Payment, Phone, Slot, SlotKind, Zone
+from libs.common.tenants.llm_parts import Llm, Tier
+from libs.common.tenants.part import CannedReply, Identifier, Part, Text, Word
 
-SlotKind = Literal["image", "payment_proof", "place", "phone", "text"]
+__all__ = [
+    "Agent",
+    "Budget",
+    "Cache",
+    "Flow",
+    "Knowledge",
+    "Limits",
+    "Llm",
+    "Payment",
+    "Phone",
+    "Routing",
+    "Slot",
+    "SlotKind",
+    "TenantBundle",
+    "Tier",
+    "Voice",
+    "Wording",
+    "Zone",
+    "template_variables",
+    "variables_of",
+]
+
 Channel = Literal["whatsapp", "messenger", "instagram", "telegram", "sms", "twitch", "web", "voice", "plain"]
-
-Text = Annotated[str, Field(min_length=1, max_length=500)]
-Word = Annotated[str, Field(min_length=2, max_length=80)]
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-CannedReply = Annotated[str, Field(min_length=6, max_length=499)]
 
 # Actions that every flow has besides those of its slots.
 FLOW_ACTIONS = ("confirm", "done", "handoff", "cancel")
@@ -24,11 +43,7 @@ _ASK_VARIABLES = BUNDLE_VARIABLES | {"step", "missing"}
 _RECAP_VARIABLES = BUNDLE_VARIABLES | {"zone", "fee", "total", "tel", "missing"}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Agent(_Part):
+class Agent(Part):
     """Somebody who answers: one voice, one field of knowledge."""
 
     id: Identifier
@@ -42,59 +57,7 @@ class Agent(_Part):
     tools: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
 
 
-class Slot(_Part):
-    """One thing that an order needs."""
-
-    name: Identifier
-    kind: SlotKind
-    # The action that asks for it; its template has the same name.
-    action: Identifier
-    # After so many asks a person takes over.
-    max_asks: Annotated[int, Field(ge=1, le=10)] = 3
-
-
-class Payment(_Part):
-    """The deposit: how much, and to whom."""
-
-    # Whole units of the currency.
-    amount: Annotated[int, Field(gt=0, le=1_000_000_000)]
-    currency_label: Annotated[str, Field(min_length=1, max_length=8)] = "F"
-    # As it is shown to customers.
-    number: Annotated[str, Field(min_length=6, max_length=32)]
-
-
-class Zone(_Part):
-    """A place that is delivered to."""
-
-    name: Word
-    # Whole units of the payment's currency.
-    fee: Annotated[int, Field(ge=0, le=1_000_000_000)]
-    aliases: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
-
-
-class Phone(_Part):
-    """What a customer's phone number looks like."""
-
-    digits: Annotated[int, Field(ge=6, le=15)] = 10
-    # Without `+`.
-    country_prefix: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}$")]
-
-
-class Flow(_Part):
-    """An order, slot by slot."""
-
-    id: Identifier
-    # Any of them in a message begins the flow.
-    trigger_words: Annotated[tuple[Word, ...], Field(min_length=1, max_length=50)]
-    cancel_words: Annotated[tuple[Word, ...], Field(max_length=50)] = ("annuler", "annule", "cancel")
-    handoff_words: Annotated[tuple[Word, ...], Field(max_length=50)] = ("conseiller", "un humain", "parler à quelqu'un")
-    slots: Annotated[tuple[Slot, ...], Field(min_length=1, max_length=12)]
-    payment: Payment | None = None
-    zones: Annotated[tuple[Zone, ...], Field(max_length=500)] = ()
-    phone: Phone | None = None
-
-
-class Wording(_Part):
+class Wording(Part):
     """How replies are worded."""
 
     # A model's reply with more words gives way to the template.
@@ -102,34 +65,16 @@ class Wording(_Part):
     tone: Annotated[str, Field(max_length=500)] = ""
 
 
-class Tier(_Part):
-    """One OpenAI-compatible language model, tried in the order of the list."""
-
-    name: Identifier
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=500)]
-    model: Annotated[str, Field(min_length=1, max_length=200)]
-    # Name of the environment variable that holds the key, never the key.
-    api_key_env: Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]*_API_KEY)?$", max_length=80)] = ""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
-    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 6.0
-
-
-class Llm(_Part):
-    """The tenant's own models; without it, those of the installation."""
-
-    tiers: Annotated[tuple[Tier, ...], Field(max_length=8)] = ()
-
-
-class Voice(_Part):
+class Voice(Part):
     """How the tenant sounds."""
 
     # The speech vendor's id, or empty for the installation's default.
     voice: Annotated[str, Field(max_length=200)] = ""
     # Phrases to have ready as audio, by name.
-    phrases: dict[Identifier, Text] = {}
+    phrases: dict[Identifier, Text] = Field(default_factory=dict)
 
 
-class Cache(_Part):
+class Cache(Part):
     """When an earlier answer may be given again."""
 
     # Cosine similarity; the default belongs to the embedder that is shipped.
@@ -137,7 +82,7 @@ class Cache(_Part):
     ttl_days: Annotated[int, Field(ge=1, le=30)] = 7
 
 
-class Knowledge(_Part):
+class Knowledge(Part):
     """How answers from documents are given."""
 
     # Passages that score below are not used.
@@ -145,7 +90,33 @@ class Knowledge(_Part):
     not_found: Text
 
 
-class TenantBundle(_Part):
+class Routing(Part):
+    """What happens to a question when it is unclear which agent it is for."""
+
+    # Strictly below, it is escalated.
+    escalate_below: Annotated[float, Field(ge=0, le=1)] = 0.7
+    # Ask what is meant, hand over to a person, or let the agent named `shared_agent` answer.
+    escalation: Literal["clarify", "human", "shared_agent"] = "clarify"
+    shared_agent: Annotated[str, Field(max_length=32)] = ""
+    # Let a language model choose where one answers; the local classifier decides where none does.
+    use_llm: bool = False
+
+
+class Limits(Part):
+    """How many turns are taken a minute; more are refused with the time to wait."""
+
+    user_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 20
+    tenant_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = 600
+
+
+class Budget(Part):
+    """What models may cost in a day, by UTC; 0 means no limit. Above it, templates and canned replies serve."""
+
+    daily_tokens: Annotated[int, Field(ge=0, le=10_000_000_000)] = 0
+    daily_usd: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+
+
+class TenantBundle(Part):
     """One tenant. `libs.common.tenants.validation.parse_bundle` makes it; nothing in it changes afterwards."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{1,62}$")]
@@ -156,7 +127,7 @@ class TenantBundle(_Part):
     channel: Channel
     agents: Annotated[tuple[Agent, ...], Field(min_length=1, max_length=20)]
     flow: Flow | None = None
-    templates: dict[Identifier, Text] = {}
+    templates: dict[Identifier, Text] = Field(default_factory=dict)
     # By slot name, and `default`; compiled when the tenant is loaded, said when everything else failed.
     emergency: dict[Identifier, Text]
     wording: Wording = Wording()
@@ -164,8 +135,19 @@ class TenantBundle(_Part):
     voice: Voice = Voice()
     cache: Cache = Cache()
     knowledge: Knowledge
+    routing: Routing = Routing()
+    limits: Limits = Limits()
+    budget: Budget = Budget()
+    # Days a conversation is kept after its last turn; the installation's when missing.
+    retention_days: Annotated[int | None, Field(ge=1, le=3650)] = None
+    # Templates in other languages than `templates`: language, then action.
+    translations: dict[Annotated[str, Field(pattern=r"^[a-z]{2}$")], dict[Identifier, Text]] = Field(
+        default_factory=dict
+    )
     # Canned replies by intent.
-    replies: dict[Identifier, Annotated[tuple[CannedReply, ...], Field(min_length=1, max_length=100)]] = {}
+    replies: dict[Identifier, Annotated[tuple[CannedReply, ...], Field(min_length=1, max_length=100)]] = Field(
+        default_factory=dict
+    )
 
     @cached_property
     def _places(self) -> Places:

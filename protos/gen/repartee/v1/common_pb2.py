@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18repartee/v1/common.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n\nAttachment\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.repartee.v1.Attachment.KindB\x04\xe2\x41\x01\x02\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t\"b\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_IMAGE\x10\x01\x12\x0e\n\nKIND_AUDIO\x10\x02\x12\x11\n\rKIND_DOCUMENT\x10\x03\x12\x11\n\rKIND_LOCATION\x10\x04\"\x8d\x02\n\x07Message\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12+\n\x06\x61uthor\x18\x02 \x01(\x0e\x32\x1b.repartee.v1.Message.Author\x12\x0c\n\x04text\x18\x03 \x01(\t\x12,\n\x0b\x61ttachments\x18\x04 \x03(\x0b\x32\x17.repartee.v1.Attachment\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"W\n\x06\x41uthor\x12\x16\n\x12\x41UTHOR_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41UTHOR_CUSTOMER\x10\x01\x12\x0e\n\nAUTHOR_BOT\x10\x02\x12\x10\n\x0c\x41UTHOR_AGENT\x10\x03\"A\n\tSlotValue\x12\r\n\x05value\x18\x01 \x01(\t\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\x12\x14\n\x0cneeds_review\x18\x03 \x01(\x08\"\xd5\x02\n\tFlowState\x12\x0f\n\x07\x66low_id\x18\x01 \x01(\t\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x30\n\x05slots\x18\x03 \x03(\x0b\x32!.repartee.v1.FlowState.SlotsEntry\x12.\n\x04\x61sks\x18\x04 \x03(\x0b\x32 .repartee.v1.FlowState.AsksEntry\x12\x15\n\rawaiting_slot\x18\x05 \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x06 \x01(\r\x12\x15\n\rproof_digests\x18\x07 \x03(\t\x12\x10\n\x08order_id\x18\x08 \x01(\t\x1a\x44\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.repartee.v1.SlotValue:\x02\x38\x01\x1a+\n\tAsksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"0\n\tEmbedding\x12\x13\n\x0b\x65mbedder_id\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x02\"J\n\x06Source\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\r\n\x05\x63hunk\x18\x02 \x01(\r\x12\r\n\x05title\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\"h\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\x12\x15\n\rwasted_tokens\x18\x03 \x01(\r\x12\x16\n\x0e\x63ost_micro_usd\x18\x04 \x01(\r\"\xae\x01\n\nDependency\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x1d.repartee.v1.Dependency.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0c\n\x08STATE_UP\x10\x01\x12\x12\n\x0eSTATE_DEGRADED\x10\x02\x12\x12\n\x0eSTATE_EMBEDDED\x10\x03\"\x12\n\x10GetStatusRequest\"\x8e\x01\n\x11GetStatusResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08\x64\x65graded\x18\x03 \x01(\x08\x12-\n\x0c\x64\x65pendencies\x18\x04 \x03(\x0b\x32\x17.repartee.v1.Dependency\x12\x16\n\x0euptime_seconds\x18\x05 \x01(\x01\x32`\n\rStatusService\x12O\n\tGetStatus\x12\x1d.repartee.v1.GetStatusRequest\x1a\x1e.repartee.v1.GetStatusResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18repartee/v1/common.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n\nAttachment\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.repartee.v1.Attachment.KindB\x04\xe2\x41\x01\x02\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t\"b\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_IMAGE\x10\x01\x12\x0e\n\nKIND_AUDIO\x10\x02\x12\x11\n\rKIND_DOCUMENT\x10\x03\x12\x11\n\rKIND_LOCATION\x10\x04\"\xb3\x02\n\x07Message\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12+\n\x06\x61uthor\x18\x02 \x01(\x0e\x32\x1b.repartee.v1.Message.Author\x12\x0c\n\x04text\x18\x03 \x01(\t\x12,\n\x0b\x61ttachments\x18\x04 \x03(\x0b\x32\x17.repartee.v1.Attachment\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61\x63tion\x18\x06 \x01(\t\x12\x14\n\x0cstate_digest\x18\x07 \x01(\t\"W\n\x06\x41uthor\x12\x16\n\x12\x41UTHOR_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41UTHOR_CUSTOMER\x10\x01\x12\x0e\n\nAUTHOR_BOT\x10\x02\x12\x10\n\x0c\x41UTHOR_AGENT\x10\x03\"A\n\tSlotValue\x12\r\n\x05value\x18\x01 \x01(\t\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\x12\x14\n\x0cneeds_review\x18\x03 \x01(\x08\"\xd5\x02\n\tFlowState\x12\x0f\n\x07\x66low_id\x18\x01 \x01(\t\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x30\n\x05slots\x18\x03 \x03(\x0b\x32!.repartee.v1.FlowState.SlotsEntry\x12.\n\x04\x61sks\x18\x04 \x03(\x0b\x32 .repartee.v1.FlowState.AsksEntry\x12\x15\n\rawaiting_slot\x18\x05 \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x06 \x01(\r\x12\x15\n\rproof_digests\x18\x07 \x03(\t\x12\x10\n\x08order_id\x18\x08 \x01(\t\x1a\x44\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.repartee.v1.SlotValue:\x02\x38\x01\x1a+\n\tAsksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"0\n\tEmbedding\x12\x13\n\x0b\x65mbedder_id\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x02\"J\n\x06Source\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\r\n\x05\x63hunk\x18\x02 \x01(\r\x12\r\n\x05title\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\"h\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\x12\x15\n\rwasted_tokens\x18\x03 \x01(\r\x12\x16\n\x0e\x63ost_micro_usd\x18\x04 \x01(\r\"K\n\x07\x41ttempt\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\r\"\xae\x01\n\nDependency\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x1d.repartee.v1.Dependency.State\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0c\n\x08STATE_UP\x10\x01\x12\x12\n\x0eSTATE_DEGRADED\x10\x02\x12\x12\n\x0eSTATE_EMBEDDED\x10\x03\"\x12\n\x10GetStatusRequest\"\x8e\x01\n\x11GetStatusResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08\x64\x65graded\x18\x03 \x01(\x08\x12-\n\x0c\x64\x65pendencies\x18\x04 \x03(\x0b\x32\x17.repartee.v1.Dependency\x12\x16\n\x0euptime_seconds\x18\x05 \x01(\x01\x32`\n\rStatusService\x12O\n\tGetStatus\x12\x1d.repartee.v1.GetStatusRequest\x1a\x1e.repartee.v1.GetStatusResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,31 +46,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTACHMENT_KIND']._serialized_start=238
   _globals['_ATTACHMENT_KIND']._serialized_end=336
   _globals['_MESSAGE']._serialized_start=339
-  _globals['_MESSAGE']._serialized_end=608
-  _globals['_MESSAGE_AUTHOR']._serialized_start=521
-  _globals['_MESSAGE_AUTHOR']._serialized_end=608
-  _globals['_SLOTVALUE']._serialized_start=610
-  _globals['_SLOTVALUE']._serialized_end=675
-  _globals['_FLOWSTATE']._serialized_start=678
-  _globals['_FLOWSTATE']._serialized_end=1019
-  _globals['_FLOWSTATE_SLOTSENTRY']._serialized_start=906
-  _globals['_FLOWSTATE_SLOTSENTRY']._serialized_end=974
-  _globals['_FLOWSTATE_ASKSENTRY']._serialized_start=976
-  _globals['_FLOWSTATE_ASKSENTRY']._serialized_end=1019
-  _globals['_EMBEDDING']._serialized_start=1021
-  _globals['_EMBEDDING']._serialized_end=1069
-  _globals['_SOURCE']._serialized_start=1071
-  _globals['_SOURCE']._serialized_end=1145
-  _globals['_USAGE']._serialized_start=1147
-  _globals['_USAGE']._serialized_end=1251
-  _globals['_DEPENDENCY']._serialized_start=1254
-  _globals['_DEPENDENCY']._serialized_end=1428
-  _globals['_DEPENDENCY_STATE']._serialized_start=1344
-  _globals['_DEPENDENCY_STATE']._serialized_end=1428
-  _globals['_GETSTATUSREQUEST']._serialized_start=1430
-  _globals['_GETSTATUSREQUEST']._serialized_end=1448
-  _globals['_GETSTATUSRESPONSE']._serialized_start=1451
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1593
-  _globals['_STATUSSERVICE']._serialized_start=1595
-  _globals['_STATUSSERVICE']._serialized_end=1691
+  _globals['_MESSAGE']._serialized_end=646
+  _globals['_MESSAGE_AUTHOR']._serialized_start=559
+  _globals['_MESSAGE_AUTHOR']._serialized_end=646
+  _globals['_SLOTVALUE']._serialized_start=648
+  _globals['_SLOTVALUE']._serialized_end=713
+  _globals['_FLOWSTATE']._serialized_start=716
+  _globals['_FLOWSTATE']._serialized_end=1057
+  _globals['_FLOWSTATE_SLOTSENTRY']._serialized_start=944
+  _globals['_FLOWSTATE_SLOTSENTRY']._serialized_end=1012
+  _globals['_FLOWSTATE_ASKSENTRY']._serialized_start=1014
+  _globals['_FLOWSTATE_ASKSENTRY']._serialized_end=1057
+  _globals['_EMBEDDING']._serialized_start=1059
+  _globals['_EMBEDDING']._serialized_end=1107
+  _globals['_SOURCE']._serialized_start=1109
+  _globals['_SOURCE']._serialized_end=1183
+  _globals['_USAGE']._serialized_start=1185
+  _globals['_USAGE']._serialized_end=1289
+  _globals['_ATTEMPT']._serialized_start=1291
+  _globals['_ATTEMPT']._serialized_end=1366
+  _globals['_DEPENDENCY']._serialized_start=1369
+  _globals['_DEPENDENCY']._serialized_end=1543
+  _globals['_DEPENDENCY_STATE']._serialized_start=1459
+  _globals['_DEPENDENCY_STATE']._serialized_end=1543
+  _globals['_GETSTATUSREQUEST']._serialized_start=1545
+  _globals['_GETSTATUSREQUEST']._serialized_end=1563
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1566
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1708
+  _globals['_STATUSSERVICE']._serialized_start=1710
+  _globals['_STATUSSERVICE']._serialized_end=1806
 # @@protoc_insertion_point(module_scope)

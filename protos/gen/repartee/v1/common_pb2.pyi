@@ -38,7 +38,7 @@ class Attachment(_message.Message):
     def __init__(self, kind: _Optional[_Union[Attachment.Kind, str]] = ..., uri: _Optional[str] = ..., sha256: _Optional[str] = ..., caption: _Optional[str] = ..., media_type: _Optional[str] = ...) -> None: ...
 
 class Message(_message.Message):
-    __slots__ = ("turn_id", "author", "text", "attachments", "create_time")
+    __slots__ = ("turn_id", "author", "text", "attachments", "create_time", "action", "state_digest")
     class Author(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         AUTHOR_UNSPECIFIED: _ClassVar[Message.Author]
@@ -54,12 +54,16 @@ class Message(_message.Message):
     TEXT_FIELD_NUMBER: _ClassVar[int]
     ATTACHMENTS_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    STATE_DIGEST_FIELD_NUMBER: _ClassVar[int]
     turn_id: str
     author: Message.Author
     text: str
     attachments: _containers.RepeatedCompositeFieldContainer[Attachment]
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, turn_id: _Optional[str] = ..., author: _Optional[_Union[Message.Author, str]] = ..., text: _Optional[str] = ..., attachments: _Optional[_Iterable[_Union[Attachment, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    action: str
+    state_digest: str
+    def __init__(self, turn_id: _Optional[str] = ..., author: _Optional[_Union[Message.Author, str]] = ..., text: _Optional[str] = ..., attachments: _Optional[_Iterable[_Union[Attachment, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., action: _Optional[str] = ..., state_digest: _Optional[str] = ...) -> None: ...
 
 class SlotValue(_message.Message):
     __slots__ = ("value", "turn_id", "needs_review")
@@ -136,6 +140,18 @@ class Usage(_message.Message):
     wasted_tokens: int
     cost_micro_usd: int
     def __init__(self, prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., wasted_tokens: _Optional[int] = ..., cost_micro_usd: _Optional[int] = ...) -> None: ...
+
+class Attempt(_message.Message):
+    __slots__ = ("tier", "model", "reason", "duration_ms")
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DURATION_MS_FIELD_NUMBER: _ClassVar[int]
+    tier: str
+    model: str
+    reason: str
+    duration_ms: int
+    def __init__(self, tier: _Optional[str] = ..., model: _Optional[str] = ..., reason: _Optional[str] = ..., duration_ms: _Optional[int] = ...) -> None: ...
 
 class Dependency(_message.Message):
     __slots__ = ("name", "state", "detail")

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from repartee.v1 import common_pb2 as repartee_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18repartee/v1/engine.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x18repartee/v1/common.proto\"\xc5\x02\n\x15GenerateAnswerRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07turn_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04text\x18\x04 \x01(\t\x12,\n\x0b\x61ttachments\x18\x05 \x03(\x0b\x32\x17.repartee.v1.Attachment\x12%\n\x07history\x18\x06 \x03(\x0b\x32\x14.repartee.v1.Message\x12%\n\x05state\x18\x07 \x01(\x0b\x32\x16.repartee.v1.FlowState\x12)\n\tembedding\x18\x08 \x01(\x0b\x32\x16.repartee.v1.Embedding\x12\x0e\n\x06locale\x18\t \x01(\t\x12\x0f\n\x07\x63hannel\x18\n \x01(\t\x12\r\n\x05\x61gent\x18\x0b \x01(\t\"\xb3\x03\n\x06\x41nswer\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x16\n\x0eknowledge_text\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x12\n\nslot_index\x18\x04 \x01(\r\x12\x12\n\nslot_count\x18\x05 \x01(\r\x12%\n\x05state\x18\x06 \x01(\x0b\x32\x16.repartee.v1.FlowState\x12\r\n\x05\x61gent\x18\x07 \x01(\t\x12\x12\n\nconfidence\x18\x08 \x01(\x01\x12\x11\n\treasoning\x18\t \x01(\t\x12+\n\x07wording\x18\n \x01(\x0e\x32\x1a.repartee.v1.WordingSource\x12\x0f\n\x07reasons\x18\x0b \x03(\t\x12$\n\x07sources\x18\x0c \x03(\x0b\x32\x13.repartee.v1.Source\x12!\n\x05usage\x18\r \x01(\x0b\x32\x12.repartee.v1.Usage\x12\x10\n\x08llm_tier\x18\x0e \x01(\t\x12\x11\n\tcacheable\x18\x0f \x01(\x08\x12\x17\n\x0fknowledge_epoch\x18\x10 \x01(\r\x12)\n\tembedding\x18\x11 \x01(\x0b\x32\x16.repartee.v1.Embedding\"=\n\x16GenerateAnswerResponse\x12#\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x13.repartee.v1.Answer\"M\n\x13StreamAnswerRequest\x12\x36\n\x04turn\x18\x01 \x01(\x0b\x32\".repartee.v1.GenerateAnswerRequestB\x04\xe2\x41\x01\x02\"\x1f\n\rAnswerStarted\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1d\n\x0b\x41nswerReset\x12\x0e\n\x06reason\x18\x01 \x01(\t\"_\n\x0f\x41nswerCompleted\x12#\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x13.repartee.v1.Answer\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x15\n\rfinish_reason\x18\x03 \x01(\t\"\xe9\x01\n\x14StreamAnswerResponse\x12\x10\n\x08sequence\x18\x01 \x01(\r\x12-\n\x07started\x18\x02 \x01(\x0b\x32\x1a.repartee.v1.AnswerStartedH\x00\x12)\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x18.repartee.v1.AnswerDeltaH\x00\x12)\n\x05reset\x18\x04 \x01(\x0b\x32\x18.repartee.v1.AnswerResetH\x00\x12\x31\n\tcompleted\x18\x05 \x01(\x0b\x32\x1c.repartee.v1.AnswerCompletedH\x00\x42\x07\n\x05\x65vent\"\xf3\x01\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.repartee.v1.Tier.State\x12\x0e\n\x06models\x18\x03 \x03(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x94\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_DISABLED\x10\x01\x12\x0c\n\x08STATE_UP\x10\x02\x12\x19\n\x15STATE_REACHABLE_EMPTY\x10\x03\x12\x12\n\x0eSTATE_DEGRADED\x10\x04\x12\x0e\n\nSTATE_OPEN\x10\x05\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x06\"%\n\x10ListTiersRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"Y\n\x11ListTiersResponse\x12 \n\x05tiers\x18\x01 \x03(\x0b\x32\x11.repartee.v1.Tier\x12\"\n\x04mode\x18\x02 \x01(\x0e\x32\x14.repartee.v1.LlmMode\"S\n\x11SetLlmModeRequest\x12(\n\x04mode\x18\x01 \x01(\x0e\x32\x14.repartee.v1.LlmModeB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x12SetLlmModeResponse\x12&\n\x08previous\x18\x01 \x01(\x0e\x32\x14.repartee.v1.LlmMode\"P\n\x16\x45xplainDecisionRequest\x12\x36\n\x04turn\x18\x01 \x01(\x0b\x32\".repartee.v1.GenerateAnswerRequestB\x04\xe2\x41\x01\x02\"m\n\x17\x45xplainDecisionResponse\x12%\n\x05state\x18\x01 \x01(\x0b\x32\x16.repartee.v1.FlowState\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\r\n\x05\x66\x61\x63ts\x18\x04 \x03(\t*\x9d\x01\n\rWordingSource\x12\x1e\n\x1aWORDING_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14WORDING_SOURCE_MODEL\x10\x01\x12\x1b\n\x17WORDING_SOURCE_TEMPLATE\x10\x02\x12\x1a\n\x16WORDING_SOURCE_EXTRACT\x10\x03\x12\x19\n\x15WORDING_SOURCE_CANNED\x10\x04*c\n\x07LlmMode\x12\x18\n\x14LLM_MODE_UNSPECIFIED\x10\x00\x12\x11\n\rLLM_MODE_AUTO\x10\x01\x12\x14\n\x10LLM_MODE_ENABLED\x10\x02\x12\x15\n\x11LLM_MODE_DISABLED\x10\x03\x32\xc6\x01\n\rEngineService\x12^\n\x0eGenerateAnswer\x12\".repartee.v1.GenerateAnswerRequest\x1a#.repartee.v1.GenerateAnswerResponse\"\x03\x90\x02\x02\x12U\n\x0cStreamAnswer\x12 .repartee.v1.StreamAnswerRequest\x1a!.repartee.v1.StreamAnswerResponse0\x01\x32\x9c\x02\n\x12\x45ngineAdminService\x12O\n\tListTiers\x12\x1d.repartee.v1.ListTiersRequest\x1a\x1e.repartee.v1.ListTiersResponse\"\x03\x90\x02\x01\x12R\n\nSetLlmMode\x12\x1e.repartee.v1.SetLlmModeRequest\x1a\x1f.repartee.v1.SetLlmModeResponse\"\x03\x90\x02\x02\x12\x61\n\x0f\x45xplainDecision\x12#.repartee.v1.ExplainDecisionRequest\x1a$.repartee.v1.ExplainDecisionResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18repartee/v1/engine.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x18repartee/v1/common.proto\"\xef\x02\n\x15GenerateAnswerRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07turn_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04text\x18\x04 \x01(\t\x12,\n\x0b\x61ttachments\x18\x05 \x03(\x0b\x32\x17.repartee.v1.Attachment\x12%\n\x07history\x18\x06 \x03(\x0b\x32\x14.repartee.v1.Message\x12%\n\x05state\x18\x07 \x01(\x0b\x32\x16.repartee.v1.FlowState\x12)\n\tembedding\x18\x08 \x01(\x0b\x32\x16.repartee.v1.Embedding\x12\x0e\n\x06locale\x18\t \x01(\t\x12\x0f\n\x07\x63hannel\x18\n \x01(\t\x12\r\n\x05\x61gent\x18\x0b \x01(\t\x12\x0e\n\x06shadow\x18\x0c \x01(\x08\x12\x18\n\x10\x61ssigned_variant\x18\r \x01(\t\"\x84\x04\n\x06\x41nswer\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x16\n\x0eknowledge_text\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x12\n\nslot_index\x18\x04 \x01(\r\x12\x12\n\nslot_count\x18\x05 \x01(\r\x12%\n\x05state\x18\x06 \x01(\x0b\x32\x16.repartee.v1.FlowState\x12\r\n\x05\x61gent\x18\x07 \x01(\t\x12\x12\n\nconfidence\x18\x08 \x01(\x01\x12\x11\n\treasoning\x18\t \x01(\t\x12+\n\x07wording\x18\n \x01(\x0e\x32\x1a.repartee.v1.WordingSource\x12\x0f\n\x07reasons\x18\x0b \x03(\t\x12$\n\x07sources\x18\x0c \x03(\x0b\x32\x13.repartee.v1.Source\x12!\n\x05usage\x18\r \x01(\x0b\x32\x12.repartee.v1.Usage\x12\x10\n\x08llm_tier\x18\x0e \x01(\t\x12\x11\n\tcacheable\x18\x0f \x01(\x08\x12\x17\n\x0fknowledge_epoch\x18\x10 \x01(\r\x12)\n\tembedding\x18\x11 \x01(\x0b\x32\x16.repartee.v1.Embedding\x12&\n\x08\x61ttempts\x18\x12 \x03(\x0b\x32\x14.repartee.v1.Attempt\x12\x10\n\x08\x63omplete\x18\x13 \x01(\x08\x12\x15\n\rfinish_reason\x18\x14 \x01(\t\"=\n\x16GenerateAnswerResponse\x12#\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x13.repartee.v1.Answer\"M\n\x13StreamAnswerRequest\x12\x36\n\x04turn\x18\x01 \x01(\x0b\x32\".repartee.v1.GenerateAnswerRequestB\x04\xe2\x41\x01\x02\"\x1f\n\rAnswerStarted\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1d\n\x0b\x41nswerReset\x12\x0e\n\x06reason\x18\x01 \x01(\t\"_\n\x0f\x41nswerCompleted\x12#\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x13.repartee.v1.Answer\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x15\n\rfinish_reason\x18\x03 \x01(\t\"\xe9\x01\n\x14StreamAnswerResponse\x12\x10\n\x08sequence\x18\x01 \x01(\r\x12-\n\x07started\x18\x02 \x01(\x0b\x32\x1a.repartee.v1.AnswerStartedH\x00\x12)\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x18.repartee.v1.AnswerDeltaH\x00\x12)\n\x05reset\x18\x04 \x01(\x0b\x32\x18.repartee.v1.AnswerResetH\x00\x12\x31\n\tcompleted\x18\x05 \x01(\x0b\x32\x1c.repartee.v1.AnswerCompletedH\x00\x42\x07\n\x05\x65vent\"\x8d\x02\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.repartee.v1.Tier.State\x12\x0e\n\x06models\x18\x03 \x03(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x18\n\x10retry_in_seconds\x18\x05 \x01(\x01\"\x94\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_DISABLED\x10\x01\x12\x0c\n\x08STATE_UP\x10\x02\x12\x19\n\x15STATE_REACHABLE_EMPTY\x10\x03\x12\x12\n\x0eSTATE_DEGRADED\x10\x04\x12\x0e\n\nSTATE_OPEN\x10\x05\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x06\"%\n\x10ListTiersRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"Y\n\x11ListTiersResponse\x12 \n\x05tiers\x18\x01 \x03(\x0b\x32\x11.repartee.v1.Tier\x12\"\n\x04mode\x18\x02 \x01(\x0e\x32\x14.repartee.v1.LlmMode\"S\n\x11SetLlmModeRequest\x12(\n\x04mode\x18\x01 \x01(\x0e\x32\x14.repartee.v1.LlmModeB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x12SetLlmModeResponse\x12&\n\x08previous\x18\x01 \x01(\x0e\x32\x14.repartee.v1.LlmMode\"P\n\x16\x45xplainDecisionRequest\x12\x36\n\x04turn\x18\x01 \x01(\x0b\x32\".repartee.v1.GenerateAnswerRequestB\x04\xe2\x41\x01\x02\"m\n\x17\x45xplainDecisionResponse\x12%\n\x05state\x18\x01 \x01(\x0b\x32\x16.repartee.v1.FlowState\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\r\n\x05\x66\x61\x63ts\x18\x04 \x03(\t\"\xc1\x01\n\x0fGenerateRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x06prompt\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06intent\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x11\n\tmax_words\x18\x06 \x01(\r\x12\x19\n\x0c\x61llow_canned\x18\x07 \x01(\x08H\x00\x88\x01\x01\x12\x17\n\x0f\x63onversation_id\x18\x08 \x01(\tB\x0f\n\r_allow_canned\"\xd0\x01\n\x10GenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12*\n\x06source\x18\x02 \x01(\x0e\x32\x1a.repartee.v1.WordingSource\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12\x12\n\ntier_index\x18\x04 \x01(\r\x12&\n\x08\x61ttempts\x18\x05 \x03(\x0b\x32\x14.repartee.v1.Attempt\x12!\n\x05usage\x18\x06 \x01(\x0b\x32\x12.repartee.v1.Usage\x12\x15\n\rfinish_reason\x18\x07 \x01(\t*\x9d\x01\n\rWordingSource\x12\x1e\n\x1aWORDING_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14WORDING_SOURCE_MODEL\x10\x01\x12\x1b\n\x17WORDING_SOURCE_TEMPLATE\x10\x02\x12\x1a\n\x16WORDING_SOURCE_EXTRACT\x10\x03\x12\x19\n\x15WORDING_SOURCE_CANNED\x10\x04*c\n\x07LlmMode\x12\x18\n\x14LLM_MODE_UNSPECIFIED\x10\x00\x12\x11\n\rLLM_MODE_AUTO\x10\x01\x12\x14\n\x10LLM_MODE_ENABLED\x10\x02\x12\x15\n\x11LLM_MODE_DISABLED\x10\x03\x32Z\n\nLlmService\x12L\n\x08Generate\x12\x1c.repartee.v1.GenerateRequest\x1a\x1d.repartee.v1.GenerateResponse\"\x03\x90\x02\x02\x32\xc6\x01\n\rEngineService\x12^\n\x0eGenerateAnswer\x12\".repartee.v1.GenerateAnswerRequest\x1a#.repartee.v1.GenerateAnswerResponse\"\x03\x90\x02\x02\x12U\n\x0cStreamAnswer\x12 .repartee.v1.StreamAnswerRequest\x1a!.repartee.v1.StreamAnswerResponse0\x01\x32\x9c\x02\n\x12\x45ngineAdminService\x12O\n\tListTiers\x12\x1d.repartee.v1.ListTiersRequest\x1a\x1e.repartee.v1.ListTiersResponse\"\x03\x90\x02\x01\x12R\n\nSetLlmMode\x12\x1e.repartee.v1.SetLlmModeRequest\x1a\x1f.repartee.v1.SetLlmModeResponse\"\x03\x90\x02\x02\x12\x61\n\x0f\x45xplainDecision\x12#.repartee.v1.ExplainDecisionRequest\x1a$.repartee.v1.ExplainDecisionResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETLLMMODEREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\002'
   _globals['_EXPLAINDECISIONREQUEST'].fields_by_name['turn']._loaded_options = None
   _globals['_EXPLAINDECISIONREQUEST'].fields_by_name['turn']._serialized_options = b'\342A\001\002'
+  _globals['_GENERATEREQUEST'].fields_by_name['prompt']._loaded_options = None
+  _globals['_GENERATEREQUEST'].fields_by_name['prompt']._serialized_options = b'\342A\001\002'
+  _globals['_LLMSERVICE'].methods_by_name['Generate']._loaded_options = None
+  _globals['_LLMSERVICE'].methods_by_name['Generate']._serialized_options = b'\220\002\002'
   _globals['_ENGINESERVICE'].methods_by_name['GenerateAnswer']._loaded_options = None
   _globals['_ENGINESERVICE'].methods_by_name['GenerateAnswer']._serialized_options = b'\220\002\002'
   _globals['_ENGINEADMINSERVICE'].methods_by_name['ListTiers']._loaded_options = None
@@ -53,46 +57,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENGINEADMINSERVICE'].methods_by_name['SetLlmMode']._serialized_options = b'\220\002\002'
   _globals['_ENGINEADMINSERVICE'].methods_by_name['ExplainDecision']._loaded_options = None
   _globals['_ENGINEADMINSERVICE'].methods_by_name['ExplainDecision']._serialized_options = b'\220\002\001'
-  _globals['_WORDINGSOURCE']._serialized_start=2151
-  _globals['_WORDINGSOURCE']._serialized_end=2308
-  _globals['_LLMMODE']._serialized_start=2310
-  _globals['_LLMMODE']._serialized_end=2409
+  _globals['_WORDINGSOURCE']._serialized_start=2707
+  _globals['_WORDINGSOURCE']._serialized_end=2864
+  _globals['_LLMMODE']._serialized_start=2866
+  _globals['_LLMMODE']._serialized_end=2965
   _globals['_GENERATEANSWERREQUEST']._serialized_start=101
-  _globals['_GENERATEANSWERREQUEST']._serialized_end=426
-  _globals['_ANSWER']._serialized_start=429
-  _globals['_ANSWER']._serialized_end=864
-  _globals['_GENERATEANSWERRESPONSE']._serialized_start=866
-  _globals['_GENERATEANSWERRESPONSE']._serialized_end=927
-  _globals['_STREAMANSWERREQUEST']._serialized_start=929
-  _globals['_STREAMANSWERREQUEST']._serialized_end=1006
-  _globals['_ANSWERSTARTED']._serialized_start=1008
-  _globals['_ANSWERSTARTED']._serialized_end=1039
-  _globals['_ANSWERDELTA']._serialized_start=1041
-  _globals['_ANSWERDELTA']._serialized_end=1068
-  _globals['_ANSWERRESET']._serialized_start=1070
-  _globals['_ANSWERRESET']._serialized_end=1099
-  _globals['_ANSWERCOMPLETED']._serialized_start=1101
-  _globals['_ANSWERCOMPLETED']._serialized_end=1196
-  _globals['_STREAMANSWERRESPONSE']._serialized_start=1199
-  _globals['_STREAMANSWERRESPONSE']._serialized_end=1432
-  _globals['_TIER']._serialized_start=1435
-  _globals['_TIER']._serialized_end=1678
-  _globals['_TIER_STATE']._serialized_start=1530
-  _globals['_TIER_STATE']._serialized_end=1678
-  _globals['_LISTTIERSREQUEST']._serialized_start=1680
-  _globals['_LISTTIERSREQUEST']._serialized_end=1717
-  _globals['_LISTTIERSRESPONSE']._serialized_start=1719
-  _globals['_LISTTIERSRESPONSE']._serialized_end=1808
-  _globals['_SETLLMMODEREQUEST']._serialized_start=1810
-  _globals['_SETLLMMODEREQUEST']._serialized_end=1893
-  _globals['_SETLLMMODERESPONSE']._serialized_start=1895
-  _globals['_SETLLMMODERESPONSE']._serialized_end=1955
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=1957
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=2037
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=2039
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=2148
-  _globals['_ENGINESERVICE']._serialized_start=2412
-  _globals['_ENGINESERVICE']._serialized_end=2610
-  _globals['_ENGINEADMINSERVICE']._serialized_start=2613
-  _globals['_ENGINEADMINSERVICE']._serialized_end=2897
+  _globals['_GENERATEANSWERREQUEST']._serialized_end=468
+  _globals['_ANSWER']._serialized_start=471
+  _globals['_ANSWER']._serialized_end=987
+  _globals['_GENERATEANSWERRESPONSE']._serialized_start=989
+  _globals['_GENERATEANSWERRESPONSE']._serialized_end=1050
+  _globals['_STREAMANSWERREQUEST']._serialized_start=1052
+  _globals['_STREAMANSWERREQUEST']._serialized_end=1129
+  _globals['_ANSWERSTARTED']._serialized_start=1131
+  _globals['_ANSWERSTARTED']._serialized_end=1162
+  _globals['_ANSWERDELTA']._serialized_start=1164
+  _globals['_ANSWERDELTA']._serialized_end=1191
+  _globals['_ANSWERRESET']._serialized_start=1193
+  _globals['_ANSWERRESET']._serialized_end=1222
+  _globals['_ANSWERCOMPLETED']._serialized_start=1224
+  _globals['_ANSWERCOMPLETED']._serialized_end=1319
+  _globals['_STREAMANSWERRESPONSE']._serialized_start=1322
+  _globals['_STREAMANSWERRESPONSE']._serialized_end=1555
+  _globals['_TIER']._serialized_start=1558
+  _globals['_TIER']._serialized_end=1827
+  _globals['_TIER_STATE']._serialized_start=1679
+  _globals['_TIER_STATE']._serialized_end=1827
+  _globals['_LISTTIERSREQUEST']._serialized_start=1829
+  _globals['_LISTTIERSREQUEST']._serialized_end=1866
+  _globals['_LISTTIERSRESPONSE']._serialized_start=1868
+  _globals['_LISTTIERSRESPONSE']._serialized_end=1957
+  _globals['_SETLLMMODEREQUEST']._serialized_start=1959
+  _globals['_SETLLMMODEREQUEST']._serialized_end=2042
+  _globals['_SETLLMMODERESPONSE']._serialized_start=2044
+  _globals['_SETLLMMODERESPONSE']._serialized_end=2104
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=2106
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=2186
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=2188
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=2297
+  _globals['_GENERATEREQUEST']._serialized_start=2300
+  _globals['_GENERATEREQUEST']._serialized_end=2493
+  _globals['_GENERATERESPONSE']._serialized_start=2496
+  _globals['_GENERATERESPONSE']._serialized_end=2704
+  _globals['_LLMSERVICE']._serialized_start=2967
+  _globals['_LLMSERVICE']._serialized_end=3057
+  _globals['_ENGINESERVICE']._serialized_start=3060
+  _globals['_ENGINESERVICE']._serialized_end=3258
+  _globals['_ENGINEADMINSERVICE']._serialized_start=3261
+  _globals['_ENGINEADMINSERVICE']._serialized_end=3545
 # @@protoc_insertion_point(module_scope)

@@ -34,7 +34,7 @@ LLM_MODE_ENABLED: LlmMode
 LLM_MODE_DISABLED: LlmMode
 
 class GenerateAnswerRequest(_message.Message):
-    __slots__ = ("tenant_id", "conversation_id", "turn_id", "text", "attachments", "history", "state", "embedding", "locale", "channel", "agent")
+    __slots__ = ("tenant_id", "conversation_id", "turn_id", "text", "attachments", "history", "state", "embedding", "locale", "channel", "agent", "shadow", "assigned_variant")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,8 @@ class GenerateAnswerRequest(_message.Message):
     LOCALE_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNED_VARIANT_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     conversation_id: str
     turn_id: str
@@ -57,10 +59,12 @@ class GenerateAnswerRequest(_message.Message):
     locale: str
     channel: str
     agent: str
-    def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., turn_id: _Optional[str] = ..., text: _Optional[str] = ..., attachments: _Optional[_Iterable[_Union[_common_pb2.Attachment, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[_common_pb2.Message, _Mapping]]] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ..., locale: _Optional[str] = ..., channel: _Optional[str] = ..., agent: _Optional[str] = ...) -> None: ...
+    shadow: bool
+    assigned_variant: str
+    def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., turn_id: _Optional[str] = ..., text: _Optional[str] = ..., attachments: _Optional[_Iterable[_Union[_common_pb2.Attachment, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[_common_pb2.Message, _Mapping]]] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ..., locale: _Optional[str] = ..., channel: _Optional[str] = ..., agent: _Optional[str] = ..., shadow: _Optional[bool] = ..., assigned_variant: _Optional[str] = ...) -> None: ...
 
 class Answer(_message.Message):
-    __slots__ = ("text", "knowledge_text", "action", "slot_index", "slot_count", "state", "agent", "confidence", "reasoning", "wording", "reasons", "sources", "usage", "llm_tier", "cacheable", "knowledge_epoch", "embedding")
+    __slots__ = ("text", "knowledge_text", "action", "slot_index", "slot_count", "state", "agent", "confidence", "reasoning", "wording", "reasons", "sources", "usage", "llm_tier", "cacheable", "knowledge_epoch", "embedding", "attempts", "complete", "finish_reason")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     KNOWLEDGE_TEXT_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +82,9 @@ class Answer(_message.Message):
     CACHEABLE_FIELD_NUMBER: _ClassVar[int]
     KNOWLEDGE_EPOCH_FIELD_NUMBER: _ClassVar[int]
     EMBEDDING_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     text: str
     knowledge_text: str
     action: str
@@ -95,7 +102,10 @@ class Answer(_message.Message):
     cacheable: bool
     knowledge_epoch: int
     embedding: _common_pb2.Embedding
-    def __init__(self, text: _Optional[str] = ..., knowledge_text: _Optional[str] = ..., action: _Optional[str] = ..., slot_index: _Optional[int] = ..., slot_count: _Optional[int] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., agent: _Optional[str] = ..., confidence: _Optional[float] = ..., reasoning: _Optional[str] = ..., wording: _Optional[_Union[WordingSource, str]] = ..., reasons: _Optional[_Iterable[str]] = ..., sources: _Optional[_Iterable[_Union[_common_pb2.Source, _Mapping]]] = ..., usage: _Optional[_Union[_common_pb2.Usage, _Mapping]] = ..., llm_tier: _Optional[str] = ..., cacheable: _Optional[bool] = ..., knowledge_epoch: _Optional[int] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ...) -> None: ...
+    attempts: _containers.RepeatedCompositeFieldContainer[_common_pb2.Attempt]
+    complete: bool
+    finish_reason: str
+    def __init__(self, text: _Optional[str] = ..., knowledge_text: _Optional[str] = ..., action: _Optional[str] = ..., slot_index: _Optional[int] = ..., slot_count: _Optional[int] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., agent: _Optional[str] = ..., confidence: _Optional[float] = ..., reasoning: _Optional[str] = ..., wording: _Optional[_Union[WordingSource, str]] = ..., reasons: _Optional[_Iterable[str]] = ..., sources: _Optional[_Iterable[_Union[_common_pb2.Source, _Mapping]]] = ..., usage: _Optional[_Union[_common_pb2.Usage, _Mapping]] = ..., llm_tier: _Optional[str] = ..., cacheable: _Optional[bool] = ..., knowledge_epoch: _Optional[int] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[_common_pb2.Attempt, _Mapping]]] = ..., complete: _Optional[bool] = ..., finish_reason: _Optional[str] = ...) -> None: ...
 
 class GenerateAnswerResponse(_message.Message):
     __slots__ = ("answer",)
@@ -152,7 +162,7 @@ class StreamAnswerResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., started: _Optional[_Union[AnswerStarted, _Mapping]] = ..., delta: _Optional[_Union[AnswerDelta, _Mapping]] = ..., reset: _Optional[_Union[AnswerReset, _Mapping]] = ..., completed: _Optional[_Union[AnswerCompleted, _Mapping]] = ...) -> None: ...
 
 class Tier(_message.Message):
-    __slots__ = ("name", "state", "models", "detail")
+    __slots__ = ("name", "state", "models", "detail", "retry_in_seconds")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Tier.State]
@@ -173,11 +183,13 @@ class Tier(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    RETRY_IN_SECONDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: Tier.State
     models: _containers.RepeatedScalarFieldContainer[str]
     detail: str
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[Tier.State, str]] = ..., models: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ...) -> None: ...
+    retry_in_seconds: float
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[Tier.State, str]] = ..., models: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., retry_in_seconds: _Optional[float] = ...) -> None: ...
 
 class ListTiersRequest(_message.Message):
     __slots__ = ("tenant_id",)
@@ -224,3 +236,41 @@ class ExplainDecisionResponse(_message.Message):
     rule: str
     facts: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., action: _Optional[str] = ..., rule: _Optional[str] = ..., facts: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GenerateRequest(_message.Message):
+    __slots__ = ("tenant_id", "prompt", "intent", "user", "channel", "max_words", "allow_canned", "conversation_id")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    MAX_WORDS_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_CANNED_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    prompt: str
+    intent: str
+    user: str
+    channel: str
+    max_words: int
+    allow_canned: bool
+    conversation_id: str
+    def __init__(self, tenant_id: _Optional[str] = ..., prompt: _Optional[str] = ..., intent: _Optional[str] = ..., user: _Optional[str] = ..., channel: _Optional[str] = ..., max_words: _Optional[int] = ..., allow_canned: _Optional[bool] = ..., conversation_id: _Optional[str] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("text", "source", "tier", "tier_index", "attempts", "usage", "finish_reason")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    TIER_INDEX_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    source: WordingSource
+    tier: str
+    tier_index: int
+    attempts: _containers.RepeatedCompositeFieldContainer[_common_pb2.Attempt]
+    usage: _common_pb2.Usage
+    finish_reason: str
+    def __init__(self, text: _Optional[str] = ..., source: _Optional[_Union[WordingSource, str]] = ..., tier: _Optional[str] = ..., tier_index: _Optional[int] = ..., attempts: _Optional[_Iterable[_Union[_common_pb2.Attempt, _Mapping]]] = ..., usage: _Optional[_Union[_common_pb2.Usage, _Mapping]] = ..., finish_reason: _Optional[str] = ...) -> None: ...

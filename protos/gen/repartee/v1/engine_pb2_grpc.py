@@ -25,6 +25,83 @@ if _version_not_supported:
     )
 
 
+class LlmServiceStub:
+    """Words from the tenant's cascade without a conversation: channel bots and short sentences for a voice.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Generate = channel.unary_unary(
+                '/repartee.v1.LlmService/Generate',
+                request_serializer=repartee_dot_v1_dot_engine__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_engine__pb2.GenerateResponse.FromString,
+                _registered_method=True)
+
+
+class LlmServiceServicer:
+    """Words from the tenant's cascade without a conversation: channel bots and short sentences for a voice.
+    """
+
+    def Generate(self, request, context):
+        """Words one reply. Ends with a text before the deadline, a canned one when every tier is down. UNAVAILABLE
+        (NO_TIER_AVAILABLE) only when canned replies are not allowed; NOT_FOUND (TENANT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_LlmServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Generate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Generate,
+                    request_deserializer=repartee_dot_v1_dot_engine__pb2.GenerateRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_engine__pb2.GenerateResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'repartee.v1.LlmService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('repartee.v1.LlmService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class LlmService:
+    """Words from the tenant's cascade without a conversation: channel bots and short sentences for a voice.
+    """
+
+    @staticmethod
+    def Generate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.LlmService/Generate',
+            repartee_dot_v1_dot_engine__pb2.GenerateRequest.SerializeToString,
+            repartee_dot_v1_dot_engine__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class EngineServiceStub:
     """Answers turns. Called by the router.
     """

@@ -26,6 +26,43 @@ class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ig
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
+class LlmServiceStub:
+    """Words from the tenant's cascade without a conversation: channel bots and short sentences for a voice."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> LlmServiceAsyncStub: ...
+    Generate: _grpc.UnaryUnaryMultiCallable[_engine_pb2.GenerateRequest, _engine_pb2.GenerateResponse]
+    """Words one reply. Ends with a text before the deadline, a canned one when every tier is down. UNAVAILABLE
+    (NO_TIER_AVAILABLE) only when canned replies are not allowed; NOT_FOUND (TENANT_NOT_FOUND).
+    """
+
+@_typing.type_check_only
+class LlmServiceAsyncStub(LlmServiceStub):
+    """Words from the tenant's cascade without a conversation: channel bots and short sentences for a voice."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Generate: _aio.UnaryUnaryMultiCallable[_engine_pb2.GenerateRequest, _engine_pb2.GenerateResponse]  # type: ignore[assignment]
+    """Words one reply. Ends with a text before the deadline, a canned one when every tier is down. UNAVAILABLE
+    (NO_TIER_AVAILABLE) only when canned replies are not allowed; NOT_FOUND (TENANT_NOT_FOUND).
+    """
+
+class LlmServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Words from the tenant's cascade without a conversation: channel bots and short sentences for a voice."""
+
+    @_abc_1.abstractmethod
+    def Generate(
+        self,
+        request: _engine_pb2.GenerateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.GenerateResponse, _abc.Awaitable[_engine_pb2.GenerateResponse]]:
+        """Words one reply. Ends with a text before the deadline, a canned one when every tier is down. UNAVAILABLE
+        (NO_TIER_AVAILABLE) only when canned replies are not allowed; NOT_FOUND (TENANT_NOT_FOUND).
+        """
+
+def add_LlmServiceServicer_to_server(servicer: LlmServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
 class EngineServiceStub:
     """Answers turns. Called by the router."""
 

@@ -32,7 +32,7 @@ class RolloutStep(_message.Message):
     def __init__(self, percent: _Optional[float] = ..., min_duration_seconds: _Optional[int] = ..., min_samples_per_arm: _Optional[int] = ...) -> None: ...
 
 class RolloutState(_message.Message):
-    __slots__ = ("tenant_id", "hybrid_enabled", "percent", "version", "source", "switch_policy", "plan", "steps", "step", "update_time", "actor", "reason", "needs_acknowledgement")
+    __slots__ = ("tenant_id", "hybrid_enabled", "percent", "version", "source", "switch_policy", "plan", "steps", "step", "update_time", "actor", "reason", "needs_acknowledgement", "emergency", "step_time", "seconds_left", "samples_left", "auto_advance", "always_hybrid", "shadow_percent", "experiment")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     HYBRID_ENABLED_FIELD_NUMBER: _ClassVar[int]
     PERCENT_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,14 @@ class RolloutState(_message.Message):
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     NEEDS_ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
+    EMERGENCY_FIELD_NUMBER: _ClassVar[int]
+    STEP_TIME_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_LEFT_FIELD_NUMBER: _ClassVar[int]
+    AUTO_ADVANCE_FIELD_NUMBER: _ClassVar[int]
+    ALWAYS_HYBRID_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     hybrid_enabled: bool
     percent: float
@@ -59,7 +67,15 @@ class RolloutState(_message.Message):
     actor: str
     reason: str
     needs_acknowledgement: bool
-    def __init__(self, tenant_id: _Optional[str] = ..., hybrid_enabled: _Optional[bool] = ..., percent: _Optional[float] = ..., version: _Optional[int] = ..., source: _Optional[str] = ..., switch_policy: _Optional[_Union[SwitchPolicy, str]] = ..., plan: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[RolloutStep, _Mapping]]] = ..., step: _Optional[int] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., needs_acknowledgement: _Optional[bool] = ...) -> None: ...
+    emergency: bool
+    step_time: _timestamp_pb2.Timestamp
+    seconds_left: int
+    samples_left: int
+    auto_advance: bool
+    always_hybrid: _containers.RepeatedScalarFieldContainer[str]
+    shadow_percent: float
+    experiment: str
+    def __init__(self, tenant_id: _Optional[str] = ..., hybrid_enabled: _Optional[bool] = ..., percent: _Optional[float] = ..., version: _Optional[int] = ..., source: _Optional[str] = ..., switch_policy: _Optional[_Union[SwitchPolicy, str]] = ..., plan: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[RolloutStep, _Mapping]]] = ..., step: _Optional[int] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., needs_acknowledgement: _Optional[bool] = ..., emergency: _Optional[bool] = ..., step_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seconds_left: _Optional[int] = ..., samples_left: _Optional[int] = ..., auto_advance: _Optional[bool] = ..., always_hybrid: _Optional[_Iterable[str]] = ..., shadow_percent: _Optional[float] = ..., experiment: _Optional[str] = ...) -> None: ...
 
 class GetRolloutRequest(_message.Message):
     __slots__ = ("tenant_id",)
@@ -136,7 +152,7 @@ class ToggleHybridResponse(_message.Message):
     def __init__(self, state: _Optional[_Union[RolloutState, _Mapping]] = ..., last_writer_wins: _Optional[bool] = ...) -> None: ...
 
 class SetRolloutRequest(_message.Message):
-    __slots__ = ("tenant_id", "percent", "plan", "steps", "switch_policy", "expected_version", "reason")
+    __slots__ = ("tenant_id", "percent", "plan", "steps", "switch_policy", "expected_version", "reason", "auto_advance", "always_hybrid", "shadow_percent", "experiment", "acknowledge")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     PERCENT_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
@@ -144,6 +160,11 @@ class SetRolloutRequest(_message.Message):
     SWITCH_POLICY_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    AUTO_ADVANCE_FIELD_NUMBER: _ClassVar[int]
+    ALWAYS_HYBRID_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     percent: float
     plan: str
@@ -151,9 +172,32 @@ class SetRolloutRequest(_message.Message):
     switch_policy: SwitchPolicy
     expected_version: int
     reason: str
-    def __init__(self, tenant_id: _Optional[str] = ..., percent: _Optional[float] = ..., plan: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[RolloutStep, _Mapping]]] = ..., switch_policy: _Optional[_Union[SwitchPolicy, str]] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    auto_advance: bool
+    always_hybrid: _containers.RepeatedScalarFieldContainer[str]
+    shadow_percent: float
+    experiment: str
+    acknowledge: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., percent: _Optional[float] = ..., plan: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[RolloutStep, _Mapping]]] = ..., switch_policy: _Optional[_Union[SwitchPolicy, str]] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ..., auto_advance: _Optional[bool] = ..., always_hybrid: _Optional[_Iterable[str]] = ..., shadow_percent: _Optional[float] = ..., experiment: _Optional[str] = ..., acknowledge: _Optional[bool] = ...) -> None: ...
 
 class SetRolloutResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: RolloutState
+    def __init__(self, state: _Optional[_Union[RolloutState, _Mapping]] = ...) -> None: ...
+
+class AdvanceRolloutRequest(_message.Message):
+    __slots__ = ("tenant_id", "expected_version", "reason", "force")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    expected_version: int
+    reason: str
+    force: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., expected_version: _Optional[int] = ..., reason: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
+
+class AdvanceRolloutResponse(_message.Message):
     __slots__ = ("state",)
     STATE_FIELD_NUMBER: _ClassVar[int]
     state: RolloutState
@@ -172,62 +216,118 @@ class WatchRolloutResponse(_message.Message):
     def __init__(self, state: _Optional[_Union[RolloutState, _Mapping]] = ...) -> None: ...
 
 class SystemMetrics(_message.Message):
-    __slots__ = ("count", "errors", "avg_time", "p50_time", "p95_time", "p99_time", "rescued_by_old", "templates", "cost_usd")
+    __slots__ = ("count", "errors", "avg_time")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     AVG_TIME_FIELD_NUMBER: _ClassVar[int]
-    P50_TIME_FIELD_NUMBER: _ClassVar[int]
-    P95_TIME_FIELD_NUMBER: _ClassVar[int]
-    P99_TIME_FIELD_NUMBER: _ClassVar[int]
-    RESCUED_BY_OLD_FIELD_NUMBER: _ClassVar[int]
-    TEMPLATES_FIELD_NUMBER: _ClassVar[int]
-    COST_USD_FIELD_NUMBER: _ClassVar[int]
     count: int
     errors: int
     avg_time: float
-    p50_time: float
-    p95_time: float
-    p99_time: float
-    rescued_by_old: int
-    templates: int
-    cost_usd: float
-    def __init__(self, count: _Optional[int] = ..., errors: _Optional[int] = ..., avg_time: _Optional[float] = ..., p50_time: _Optional[float] = ..., p95_time: _Optional[float] = ..., p99_time: _Optional[float] = ..., rescued_by_old: _Optional[int] = ..., templates: _Optional[int] = ..., cost_usd: _Optional[float] = ...) -> None: ...
+    def __init__(self, count: _Optional[int] = ..., errors: _Optional[int] = ..., avg_time: _Optional[float] = ...) -> None: ...
 
 class Comparison(_message.Message):
-    __slots__ = ("old_error_rate", "hybrid_error_rate", "time_improvement", "recommendation", "evidence_harm", "evidence_better")
+    __slots__ = ("old_error_rate", "hybrid_error_rate", "time_improvement", "recommendation")
     OLD_ERROR_RATE_FIELD_NUMBER: _ClassVar[int]
     HYBRID_ERROR_RATE_FIELD_NUMBER: _ClassVar[int]
     TIME_IMPROVEMENT_FIELD_NUMBER: _ClassVar[int]
     RECOMMENDATION_FIELD_NUMBER: _ClassVar[int]
-    EVIDENCE_HARM_FIELD_NUMBER: _ClassVar[int]
-    EVIDENCE_BETTER_FIELD_NUMBER: _ClassVar[int]
     old_error_rate: str
     hybrid_error_rate: str
     time_improvement: str
     recommendation: str
-    evidence_harm: float
-    evidence_better: float
-    def __init__(self, old_error_rate: _Optional[str] = ..., hybrid_error_rate: _Optional[str] = ..., time_improvement: _Optional[str] = ..., recommendation: _Optional[str] = ..., evidence_harm: _Optional[float] = ..., evidence_better: _Optional[float] = ...) -> None: ...
+    def __init__(self, old_error_rate: _Optional[str] = ..., hybrid_error_rate: _Optional[str] = ..., time_improvement: _Optional[str] = ..., recommendation: _Optional[str] = ...) -> None: ...
+
+class SystemDetail(_message.Message):
+    __slots__ = ("p50_time", "p95_time", "p99_time", "rescued", "fallback_levels", "templates", "escalations", "asked_again", "cache_hits", "cost_usd", "conversations")
+    class FallbackLevelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    P50_TIME_FIELD_NUMBER: _ClassVar[int]
+    P95_TIME_FIELD_NUMBER: _ClassVar[int]
+    P99_TIME_FIELD_NUMBER: _ClassVar[int]
+    RESCUED_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_LEVELS_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATES_FIELD_NUMBER: _ClassVar[int]
+    ESCALATIONS_FIELD_NUMBER: _ClassVar[int]
+    ASKED_AGAIN_FIELD_NUMBER: _ClassVar[int]
+    CACHE_HITS_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATIONS_FIELD_NUMBER: _ClassVar[int]
+    p50_time: float
+    p95_time: float
+    p99_time: float
+    rescued: int
+    fallback_levels: _containers.ScalarMap[str, int]
+    templates: int
+    escalations: int
+    asked_again: int
+    cache_hits: int
+    cost_usd: float
+    conversations: int
+    def __init__(self, p50_time: _Optional[float] = ..., p95_time: _Optional[float] = ..., p99_time: _Optional[float] = ..., rescued: _Optional[int] = ..., fallback_levels: _Optional[_Mapping[str, int]] = ..., templates: _Optional[int] = ..., escalations: _Optional[int] = ..., asked_again: _Optional[int] = ..., cache_hits: _Optional[int] = ..., cost_usd: _Optional[float] = ..., conversations: _Optional[int] = ...) -> None: ...
+
+class Evidence(_message.Message):
+    __slots__ = ("harm", "better", "sample_ratio_p", "risk_ratio_upper")
+    class HarmEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    HARM_FIELD_NUMBER: _ClassVar[int]
+    BETTER_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATIO_P_FIELD_NUMBER: _ClassVar[int]
+    RISK_RATIO_UPPER_FIELD_NUMBER: _ClassVar[int]
+    harm: _containers.ScalarMap[str, float]
+    better: float
+    sample_ratio_p: float
+    risk_ratio_upper: float
+    def __init__(self, harm: _Optional[_Mapping[str, float]] = ..., better: _Optional[float] = ..., sample_ratio_p: _Optional[float] = ..., risk_ratio_upper: _Optional[float] = ...) -> None: ...
+
+class MetricsDetail(_message.Message):
+    __slots__ = ("window", "start_time", "old_system", "hybrid_system", "evidence", "explanation")
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    OLD_SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    HYBRID_SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    window: str
+    start_time: _timestamp_pb2.Timestamp
+    old_system: SystemDetail
+    hybrid_system: SystemDetail
+    evidence: Evidence
+    explanation: str
+    def __init__(self, window: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., old_system: _Optional[_Union[SystemDetail, _Mapping]] = ..., hybrid_system: _Optional[_Union[SystemDetail, _Mapping]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., explanation: _Optional[str] = ...) -> None: ...
 
 class GetMetricsRequest(_message.Message):
-    __slots__ = ("tenant_id", "window")
+    __slots__ = ("tenant_id", "window", "detail")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     window: str
-    def __init__(self, tenant_id: _Optional[str] = ..., window: _Optional[str] = ...) -> None: ...
+    detail: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., window: _Optional[str] = ..., detail: _Optional[bool] = ...) -> None: ...
 
 class GetMetricsResponse(_message.Message):
-    __slots__ = ("hybrid_enabled", "old_system", "hybrid_system", "comparison")
+    __slots__ = ("hybrid_enabled", "old_system", "hybrid_system", "comparison", "detail")
     HYBRID_ENABLED_FIELD_NUMBER: _ClassVar[int]
     OLD_SYSTEM_FIELD_NUMBER: _ClassVar[int]
     HYBRID_SYSTEM_FIELD_NUMBER: _ClassVar[int]
     COMPARISON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
     hybrid_enabled: bool
     old_system: SystemMetrics
     hybrid_system: SystemMetrics
     comparison: Comparison
-    def __init__(self, hybrid_enabled: _Optional[bool] = ..., old_system: _Optional[_Union[SystemMetrics, _Mapping]] = ..., hybrid_system: _Optional[_Union[SystemMetrics, _Mapping]] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ...) -> None: ...
+    detail: MetricsDetail
+    def __init__(self, hybrid_enabled: _Optional[bool] = ..., old_system: _Optional[_Union[SystemMetrics, _Mapping]] = ..., hybrid_system: _Optional[_Union[SystemMetrics, _Mapping]] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ..., detail: _Optional[_Union[MetricsDetail, _Mapping]] = ...) -> None: ...
 
 class ResetMetricsRequest(_message.Message):
     __slots__ = ("tenant_id", "reason")
@@ -242,7 +342,7 @@ class ResetMetricsResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class AuditEntry(_message.Message):
-    __slots__ = ("sequence", "time", "actor", "action", "reason", "before", "after", "hash")
+    __slots__ = ("sequence", "time", "actor", "action", "reason", "before", "after", "hash", "previous_hash", "tenant_id")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
@@ -251,6 +351,8 @@ class AuditEntry(_message.Message):
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     HASH_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_HASH_FIELD_NUMBER: _ClassVar[int]
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     time: _timestamp_pb2.Timestamp
     actor: str
@@ -259,7 +361,9 @@ class AuditEntry(_message.Message):
     before: str
     after: str
     hash: str
-    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., action: _Optional[str] = ..., reason: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., hash: _Optional[str] = ...) -> None: ...
+    previous_hash: str
+    tenant_id: str
+    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., action: _Optional[str] = ..., reason: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., hash: _Optional[str] = ..., previous_hash: _Optional[str] = ..., tenant_id: _Optional[str] = ...) -> None: ...
 
 class ListAuditRequest(_message.Message):
     __slots__ = ("tenant_id", "page_size", "page_token")
@@ -281,6 +385,38 @@ class ListAuditResponse(_message.Message):
     chain_intact: bool
     def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., chain_intact: _Optional[bool] = ...) -> None: ...
 
+class GetShadowReportRequest(_message.Message):
+    __slots__ = ("tenant_id",)
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    def __init__(self, tenant_id: _Optional[str] = ...) -> None: ...
+
+class GetShadowReportResponse(_message.Message):
+    __slots__ = ("pairs", "same_state", "same_ask", "failed", "served_seconds", "shadow_seconds", "served_tokens", "shadow_tokens", "served_cost_usd", "shadow_cost_usd", "differing_turns")
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    SAME_STATE_FIELD_NUMBER: _ClassVar[int]
+    SAME_ASK_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    SERVED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SERVED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SERVED_COST_USD_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_COST_USD_FIELD_NUMBER: _ClassVar[int]
+    DIFFERING_TURNS_FIELD_NUMBER: _ClassVar[int]
+    pairs: int
+    same_state: int
+    same_ask: int
+    failed: int
+    served_seconds: float
+    shadow_seconds: float
+    served_tokens: float
+    shadow_tokens: float
+    served_cost_usd: float
+    shadow_cost_usd: float
+    differing_turns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, pairs: _Optional[int] = ..., same_state: _Optional[int] = ..., same_ask: _Optional[int] = ..., failed: _Optional[int] = ..., served_seconds: _Optional[float] = ..., shadow_seconds: _Optional[float] = ..., served_tokens: _Optional[float] = ..., shadow_tokens: _Optional[float] = ..., served_cost_usd: _Optional[float] = ..., shadow_cost_usd: _Optional[float] = ..., differing_turns: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class ExplainAssignmentRequest(_message.Message):
     __slots__ = ("tenant_id", "conversation_id")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -290,13 +426,15 @@ class ExplainAssignmentRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ...) -> None: ...
 
 class ExplainAssignmentResponse(_message.Message):
-    __slots__ = ("variant", "bucket", "percent", "decided_by")
+    __slots__ = ("variant", "bucket", "percent", "decided_by", "unit_kind")
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     BUCKET_FIELD_NUMBER: _ClassVar[int]
     PERCENT_FIELD_NUMBER: _ClassVar[int]
     DECIDED_BY_FIELD_NUMBER: _ClassVar[int]
+    UNIT_KIND_FIELD_NUMBER: _ClassVar[int]
     variant: _router_pb2.Variant
     bucket: int
     percent: float
     decided_by: str
-    def __init__(self, variant: _Optional[_Union[_router_pb2.Variant, str]] = ..., bucket: _Optional[int] = ..., percent: _Optional[float] = ..., decided_by: _Optional[str] = ...) -> None: ...
+    unit_kind: str
+    def __init__(self, variant: _Optional[_Union[_router_pb2.Variant, str]] = ..., bucket: _Optional[int] = ..., percent: _Optional[float] = ..., decided_by: _Optional[str] = ..., unit_kind: _Optional[str] = ...) -> None: ...

@@ -60,6 +60,11 @@ class RolloutServiceStub:
                 request_serializer=repartee_dot_v1_dot_rollout__pb2.SetRolloutRequest.SerializeToString,
                 response_deserializer=repartee_dot_v1_dot_rollout__pb2.SetRolloutResponse.FromString,
                 _registered_method=True)
+        self.AdvanceRollout = channel.unary_unary(
+                '/repartee.v1.RolloutService/AdvanceRollout',
+                request_serializer=repartee_dot_v1_dot_rollout__pb2.AdvanceRolloutRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_rollout__pb2.AdvanceRolloutResponse.FromString,
+                _registered_method=True)
         self.WatchRollout = channel.unary_stream(
                 '/repartee.v1.RolloutService/WatchRollout',
                 request_serializer=repartee_dot_v1_dot_rollout__pb2.WatchRolloutRequest.SerializeToString,
@@ -79,6 +84,11 @@ class RolloutServiceStub:
                 '/repartee.v1.RolloutService/ListAudit',
                 request_serializer=repartee_dot_v1_dot_rollout__pb2.ListAuditRequest.SerializeToString,
                 response_deserializer=repartee_dot_v1_dot_rollout__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
+        self.GetShadowReport = channel.unary_unary(
+                '/repartee.v1.RolloutService/GetShadowReport',
+                request_serializer=repartee_dot_v1_dot_rollout__pb2.GetShadowReportRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_rollout__pb2.GetShadowReportResponse.FromString,
                 _registered_method=True)
         self.ExplainAssignment = channel.unary_unary(
                 '/repartee.v1.RolloutService/ExplainAssignment',
@@ -120,7 +130,16 @@ class RolloutServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetRollout(self, request, context):
-        """Sets a share or a plan. ABORTED (VERSION_MISMATCH), INVALID_ARGUMENT (UNKNOWN_PLAN).
+        """Sets a share or a plan. ABORTED (VERSION_MISMATCH), INVALID_ARGUMENT (UNKNOWN_PLAN), FAILED_PRECONDITION
+        (NEEDS_ACKNOWLEDGEMENT).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdvanceRollout(self, request, context):
+        """Goes to the plan's next step. FAILED_PRECONDITION (NO_PLAN, STEP_NOT_DONE, NEEDS_ACKNOWLEDGEMENT), ABORTED
+        (VERSION_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,6 +168,13 @@ class RolloutServiceServicer:
 
     def ListAudit(self, request, context):
         """Pages through what was changed, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetShadowReport(self, request, context):
+        """Says how the unseen system would have done on the turns that were given to both.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -189,6 +215,11 @@ def add_RolloutServiceServicer_to_server(servicer, server):
                     request_deserializer=repartee_dot_v1_dot_rollout__pb2.SetRolloutRequest.FromString,
                     response_serializer=repartee_dot_v1_dot_rollout__pb2.SetRolloutResponse.SerializeToString,
             ),
+            'AdvanceRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdvanceRollout,
+                    request_deserializer=repartee_dot_v1_dot_rollout__pb2.AdvanceRolloutRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_rollout__pb2.AdvanceRolloutResponse.SerializeToString,
+            ),
             'WatchRollout': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRollout,
                     request_deserializer=repartee_dot_v1_dot_rollout__pb2.WatchRolloutRequest.FromString,
@@ -208,6 +239,11 @@ def add_RolloutServiceServicer_to_server(servicer, server):
                     servicer.ListAudit,
                     request_deserializer=repartee_dot_v1_dot_rollout__pb2.ListAuditRequest.FromString,
                     response_serializer=repartee_dot_v1_dot_rollout__pb2.ListAuditResponse.SerializeToString,
+            ),
+            'GetShadowReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetShadowReport,
+                    request_deserializer=repartee_dot_v1_dot_rollout__pb2.GetShadowReportRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_rollout__pb2.GetShadowReportResponse.SerializeToString,
             ),
             'ExplainAssignment': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainAssignment,
@@ -362,6 +398,33 @@ class RolloutService:
             _registered_method=True)
 
     @staticmethod
+    def AdvanceRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.RolloutService/AdvanceRollout',
+            repartee_dot_v1_dot_rollout__pb2.AdvanceRolloutRequest.SerializeToString,
+            repartee_dot_v1_dot_rollout__pb2.AdvanceRolloutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def WatchRollout(request,
             target,
             options=(),
@@ -459,6 +522,33 @@ class RolloutService:
             '/repartee.v1.RolloutService/ListAudit',
             repartee_dot_v1_dot_rollout__pb2.ListAuditRequest.SerializeToString,
             repartee_dot_v1_dot_rollout__pb2.ListAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetShadowReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.RolloutService/GetShadowReport',
+            repartee_dot_v1_dot_rollout__pb2.GetShadowReportRequest.SerializeToString,
+            repartee_dot_v1_dot_rollout__pb2.GetShadowReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,7 +45,13 @@ class RolloutServiceStub:
     ToggleHybrid: _grpc.UnaryUnaryMultiCallable[_rollout_pb2.ToggleHybridRequest, _rollout_pb2.ToggleHybridResponse]
     """Flips the switch. ABORTED (VERSION_MISMATCH) when `expected_version` is not the current one."""
     SetRollout: _grpc.UnaryUnaryMultiCallable[_rollout_pb2.SetRolloutRequest, _rollout_pb2.SetRolloutResponse]
-    """Sets a share or a plan. ABORTED (VERSION_MISMATCH), INVALID_ARGUMENT (UNKNOWN_PLAN)."""
+    """Sets a share or a plan. ABORTED (VERSION_MISMATCH), INVALID_ARGUMENT (UNKNOWN_PLAN), FAILED_PRECONDITION
+    (NEEDS_ACKNOWLEDGEMENT).
+    """
+    AdvanceRollout: _grpc.UnaryUnaryMultiCallable[_rollout_pb2.AdvanceRolloutRequest, _rollout_pb2.AdvanceRolloutResponse]
+    """Goes to the plan's next step. FAILED_PRECONDITION (NO_PLAN, STEP_NOT_DONE, NEEDS_ACKNOWLEDGEMENT), ABORTED
+    (VERSION_MISMATCH).
+    """
     WatchRollout: _grpc.UnaryStreamMultiCallable[_rollout_pb2.WatchRolloutRequest, _rollout_pb2.WatchRolloutResponse]
     """Streams the state at each change."""
     GetMetrics: _grpc.UnaryUnaryMultiCallable[_rollout_pb2.GetMetricsRequest, _rollout_pb2.GetMetricsResponse]
@@ -54,6 +60,8 @@ class RolloutServiceStub:
     """Starts the counters again; audited."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_rollout_pb2.ListAuditRequest, _rollout_pb2.ListAuditResponse]
     """Pages through what was changed, newest first."""
+    GetShadowReport: _grpc.UnaryUnaryMultiCallable[_rollout_pb2.GetShadowReportRequest, _rollout_pb2.GetShadowReportResponse]
+    """Says how the unseen system would have done on the turns that were given to both."""
     ExplainAssignment: _grpc.UnaryUnaryMultiCallable[_rollout_pb2.ExplainAssignmentRequest, _rollout_pb2.ExplainAssignmentResponse]
     """Dry run: what a conversation would get, and why."""
 
@@ -71,7 +79,13 @@ class RolloutServiceAsyncStub(RolloutServiceStub):
     ToggleHybrid: _aio.UnaryUnaryMultiCallable[_rollout_pb2.ToggleHybridRequest, _rollout_pb2.ToggleHybridResponse]  # type: ignore[assignment]
     """Flips the switch. ABORTED (VERSION_MISMATCH) when `expected_version` is not the current one."""
     SetRollout: _aio.UnaryUnaryMultiCallable[_rollout_pb2.SetRolloutRequest, _rollout_pb2.SetRolloutResponse]  # type: ignore[assignment]
-    """Sets a share or a plan. ABORTED (VERSION_MISMATCH), INVALID_ARGUMENT (UNKNOWN_PLAN)."""
+    """Sets a share or a plan. ABORTED (VERSION_MISMATCH), INVALID_ARGUMENT (UNKNOWN_PLAN), FAILED_PRECONDITION
+    (NEEDS_ACKNOWLEDGEMENT).
+    """
+    AdvanceRollout: _aio.UnaryUnaryMultiCallable[_rollout_pb2.AdvanceRolloutRequest, _rollout_pb2.AdvanceRolloutResponse]  # type: ignore[assignment]
+    """Goes to the plan's next step. FAILED_PRECONDITION (NO_PLAN, STEP_NOT_DONE, NEEDS_ACKNOWLEDGEMENT), ABORTED
+    (VERSION_MISMATCH).
+    """
     WatchRollout: _aio.UnaryStreamMultiCallable[_rollout_pb2.WatchRolloutRequest, _rollout_pb2.WatchRolloutResponse]  # type: ignore[assignment]
     """Streams the state at each change."""
     GetMetrics: _aio.UnaryUnaryMultiCallable[_rollout_pb2.GetMetricsRequest, _rollout_pb2.GetMetricsResponse]  # type: ignore[assignment]
@@ -80,6 +94,8 @@ class RolloutServiceAsyncStub(RolloutServiceStub):
     """Starts the counters again; audited."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_rollout_pb2.ListAuditRequest, _rollout_pb2.ListAuditResponse]  # type: ignore[assignment]
     """Pages through what was changed, newest first."""
+    GetShadowReport: _aio.UnaryUnaryMultiCallable[_rollout_pb2.GetShadowReportRequest, _rollout_pb2.GetShadowReportResponse]  # type: ignore[assignment]
+    """Says how the unseen system would have done on the turns that were given to both."""
     ExplainAssignment: _aio.UnaryUnaryMultiCallable[_rollout_pb2.ExplainAssignmentRequest, _rollout_pb2.ExplainAssignmentResponse]  # type: ignore[assignment]
     """Dry run: what a conversation would get, and why."""
 
@@ -124,7 +140,19 @@ class RolloutServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rollout_pb2.SetRolloutRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rollout_pb2.SetRolloutResponse, _abc.Awaitable[_rollout_pb2.SetRolloutResponse]]:
-        """Sets a share or a plan. ABORTED (VERSION_MISMATCH), INVALID_ARGUMENT (UNKNOWN_PLAN)."""
+        """Sets a share or a plan. ABORTED (VERSION_MISMATCH), INVALID_ARGUMENT (UNKNOWN_PLAN), FAILED_PRECONDITION
+        (NEEDS_ACKNOWLEDGEMENT).
+        """
+
+    @_abc_1.abstractmethod
+    def AdvanceRollout(
+        self,
+        request: _rollout_pb2.AdvanceRolloutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rollout_pb2.AdvanceRolloutResponse, _abc.Awaitable[_rollout_pb2.AdvanceRolloutResponse]]:
+        """Goes to the plan's next step. FAILED_PRECONDITION (NO_PLAN, STEP_NOT_DONE, NEEDS_ACKNOWLEDGEMENT), ABORTED
+        (VERSION_MISMATCH).
+        """
 
     @_abc_1.abstractmethod
     def WatchRollout(
@@ -157,6 +185,14 @@ class RolloutServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_rollout_pb2.ListAuditResponse, _abc.Awaitable[_rollout_pb2.ListAuditResponse]]:
         """Pages through what was changed, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetShadowReport(
+        self,
+        request: _rollout_pb2.GetShadowReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rollout_pb2.GetShadowReportResponse, _abc.Awaitable[_rollout_pb2.GetShadowReportResponse]]:
+        """Says how the unseen system would have done on the turns that were given to both."""
 
     @_abc_1.abstractmethod
     def ExplainAssignment(

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from repartee.v1 import common_pb2 as repartee_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18repartee/v1/router.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18repartee/v1/common.proto\"y\n\x0c\x43\x61\x63heOutcome\x12\x0b\n\x03hit\x18\x01 \x01(\x08\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x01\x12\x10\n\x08\x65ntry_id\x18\x04 \x01(\t\x12\x13\n\x0b\x61ge_seconds\x18\x05 \x01(\r\x12\x13\n\x0bmiss_reason\x18\x06 \x01(\t\"\x8f\x02\n\x0b\x43hatRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12,\n\x0b\x61ttachments\x18\x05 \x03(\x0b\x32\x17.repartee.v1.Attachment\x12\x0f\n\x07turn_id\x18\x06 \x01(\t\x12\x0e\n\x06locale\x18\x07 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x08 \x01(\t\x12-\n\ttimestamp\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61gent\x18\n \x01(\t\x12\x0e\n\x06strict\x18\x0b \x01(\x08\"\x82\x04\n\x0c\x43hatResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x11\n\treasoning\x18\x05 \x01(\t\x12%\n\x07variant\x18\x06 \x01(\x0e\x32\x14.repartee.v1.Variant\x12\'\n\tserved_by\x18\x07 \x01(\x0e\x32\x14.repartee.v1.Variant\x12\x1f\n\x04rung\x18\x08 \x01(\x0e\x32\x11.repartee.v1.Rung\x12\x16\n\x0e\x66\x61llback_level\x18\t \x01(\r\x12\x0f\n\x07reasons\x18\n \x03(\t\x12(\n\x05\x63\x61\x63he\x18\x0b \x01(\x0b\x32\x19.repartee.v1.CacheOutcome\x12$\n\x07sources\x18\x0c \x03(\x0b\x32\x13.repartee.v1.Source\x12!\n\x05usage\x18\r \x01(\x0b\x32\x12.repartee.v1.Usage\x12\x0e\n\x06\x61\x63tion\x18\x0e \x01(\t\x12%\n\x05state\x18\x0f \x01(\x0b\x32\x16.repartee.v1.FlowState\x12#\n\x06stored\x18\x10 \x01(\x0e\x32\x13.repartee.v1.Stored\x12\x10\n\x08trace_id\x18\x11 \x01(\t\x12\x10\n\x08replayed\x18\x12 \x01(\x08\x12\x10\n\x08llm_tier\x18\x13 \x01(\t\"E\n\x0b\x43hatStarted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12%\n\x07variant\x18\x02 \x01(\x0e\x32\x14.repartee.v1.Variant\"\x19\n\tChatDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1b\n\tChatReset\x12\x0e\n\x06reason\x18\x01 \x01(\t\"e\n\rChatCompleted\x12+\n\x08response\x18\x01 \x01(\x0b\x32\x19.repartee.v1.ChatResponse\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x15\n\rfinish_reason\x18\x03 \x01(\t\"A\n\x11StreamChatRequest\x12,\n\x04turn\x18\x01 \x01(\x0b\x32\x18.repartee.v1.ChatRequestB\x04\xe2\x41\x01\x02\"\xdf\x01\n\x12StreamChatResponse\x12\x10\n\x08sequence\x18\x01 \x01(\r\x12+\n\x07started\x18\x02 \x01(\x0b\x32\x18.repartee.v1.ChatStartedH\x00\x12\'\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x16.repartee.v1.ChatDeltaH\x00\x12\'\n\x05reset\x18\x04 \x01(\x0b\x32\x16.repartee.v1.ChatResetH\x00\x12/\n\tcompleted\x18\x05 \x01(\x0b\x32\x1a.repartee.v1.ChatCompletedH\x00\x42\x07\n\x05\x65vent\"n\n\x13ListMessagesRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"~\n\x14ListMessagesResponse\x12&\n\x08messages\x18\x01 \x03(\x0b\x32\x14.repartee.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12%\n\x05state\x18\x03 \x01(\x0b\x32\x16.repartee.v1.FlowState\"X\n\x19\x44\x65leteConversationRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\"3\n\x1a\x44\x65leteConversationResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\r*K\n\x07Variant\x12\x17\n\x13VARIANT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVARIANT_CLASSIC\x10\x01\x12\x12\n\x0eVARIANT_HYBRID\x10\x02*m\n\x04Rung\x12\x14\n\x10RUNG_UNSPECIFIED\x10\x00\x12\x11\n\rRUNG_ASSIGNED\x10\x01\x12\x11\n\rRUNG_TEMPLATE\x10\x02\x12\x15\n\x11RUNG_OTHER_ENGINE\x10\x03\x12\x12\n\x0eRUNG_EMERGENCY\x10\x04*[\n\x06Stored\x12\x16\n\x12STORED_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTORED_DURABLE\x10\x01\x12\x12\n\x0eSTORED_PENDING\x10\x02\x12\x11\n\rSTORED_MEMORY\x10\x03\x32\xe8\x02\n\rRouterService\x12@\n\x04\x43hat\x12\x18.repartee.v1.ChatRequest\x1a\x19.repartee.v1.ChatResponse\"\x03\x90\x02\x02\x12O\n\nStreamChat\x12\x1e.repartee.v1.StreamChatRequest\x1a\x1f.repartee.v1.StreamChatResponse0\x01\x12X\n\x0cListMessages\x12 .repartee.v1.ListMessagesRequest\x1a!.repartee.v1.ListMessagesResponse\"\x03\x90\x02\x01\x12j\n\x12\x44\x65leteConversation\x12&.repartee.v1.DeleteConversationRequest\x1a\'.repartee.v1.DeleteConversationResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18repartee/v1/router.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18repartee/v1/common.proto\"y\n\x0c\x43\x61\x63heOutcome\x12\x0b\n\x03hit\x18\x01 \x01(\x08\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x01\x12\x10\n\x08\x65ntry_id\x18\x04 \x01(\t\x12\x13\n\x0b\x61ge_seconds\x18\x05 \x01(\r\x12\x13\n\x0bmiss_reason\x18\x06 \x01(\t\"\x8f\x02\n\x0b\x43hatRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12,\n\x0b\x61ttachments\x18\x05 \x03(\x0b\x32\x17.repartee.v1.Attachment\x12\x0f\n\x07turn_id\x18\x06 \x01(\t\x12\x0e\n\x06locale\x18\x07 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x08 \x01(\t\x12-\n\ttimestamp\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61gent\x18\n \x01(\t\x12\x0e\n\x06strict\x18\x0b \x01(\x08\"\xaa\x04\n\x0c\x43hatResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x11\n\treasoning\x18\x05 \x01(\t\x12%\n\x07variant\x18\x06 \x01(\x0e\x32\x14.repartee.v1.Variant\x12\'\n\tserved_by\x18\x07 \x01(\x0e\x32\x14.repartee.v1.Variant\x12\x1f\n\x04rung\x18\x08 \x01(\x0e\x32\x11.repartee.v1.Rung\x12\x16\n\x0e\x66\x61llback_level\x18\t \x01(\r\x12\x0f\n\x07reasons\x18\n \x03(\t\x12(\n\x05\x63\x61\x63he\x18\x0b \x01(\x0b\x32\x19.repartee.v1.CacheOutcome\x12$\n\x07sources\x18\x0c \x03(\x0b\x32\x13.repartee.v1.Source\x12!\n\x05usage\x18\r \x01(\x0b\x32\x12.repartee.v1.Usage\x12\x0e\n\x06\x61\x63tion\x18\x0e \x01(\t\x12%\n\x05state\x18\x0f \x01(\x0b\x32\x16.repartee.v1.FlowState\x12#\n\x06stored\x18\x10 \x01(\x0e\x32\x13.repartee.v1.Stored\x12\x10\n\x08trace_id\x18\x11 \x01(\t\x12\x10\n\x08replayed\x18\x12 \x01(\x08\x12\x10\n\x08llm_tier\x18\x13 \x01(\t\x12&\n\x08\x61ttempts\x18\x14 \x03(\x0b\x32\x14.repartee.v1.Attempt\"E\n\x0b\x43hatStarted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12%\n\x07variant\x18\x02 \x01(\x0e\x32\x14.repartee.v1.Variant\"\x19\n\tChatDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1b\n\tChatReset\x12\x0e\n\x06reason\x18\x01 \x01(\t\"e\n\rChatCompleted\x12+\n\x08response\x18\x01 \x01(\x0b\x32\x19.repartee.v1.ChatResponse\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x15\n\rfinish_reason\x18\x03 \x01(\t\"A\n\x11StreamChatRequest\x12,\n\x04turn\x18\x01 \x01(\x0b\x32\x18.repartee.v1.ChatRequestB\x04\xe2\x41\x01\x02\"\xdf\x01\n\x12StreamChatResponse\x12\x10\n\x08sequence\x18\x01 \x01(\r\x12+\n\x07started\x18\x02 \x01(\x0b\x32\x18.repartee.v1.ChatStartedH\x00\x12\'\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x16.repartee.v1.ChatDeltaH\x00\x12\'\n\x05reset\x18\x04 \x01(\x0b\x32\x16.repartee.v1.ChatResetH\x00\x12/\n\tcompleted\x18\x05 \x01(\x0b\x32\x1a.repartee.v1.ChatCompletedH\x00\x42\x07\n\x05\x65vent\"n\n\x13ListMessagesRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"~\n\x14ListMessagesResponse\x12&\n\x08messages\x18\x01 \x03(\x0b\x32\x14.repartee.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12%\n\x05state\x18\x03 \x01(\x0b\x32\x16.repartee.v1.FlowState\"X\n\x19\x44\x65leteConversationRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\"3\n\x1a\x44\x65leteConversationResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\r*K\n\x07Variant\x12\x17\n\x13VARIANT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVARIANT_CLASSIC\x10\x01\x12\x12\n\x0eVARIANT_HYBRID\x10\x02*m\n\x04Rung\x12\x14\n\x10RUNG_UNSPECIFIED\x10\x00\x12\x11\n\rRUNG_ASSIGNED\x10\x01\x12\x11\n\rRUNG_TEMPLATE\x10\x02\x12\x15\n\x11RUNG_OTHER_ENGINE\x10\x03\x12\x12\n\x0eRUNG_EMERGENCY\x10\x04*[\n\x06Stored\x12\x16\n\x12STORED_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTORED_DURABLE\x10\x01\x12\x12\n\x0eSTORED_PENDING\x10\x02\x12\x11\n\rSTORED_MEMORY\x10\x03\x32\xe8\x02\n\rRouterService\x12@\n\x04\x43hat\x12\x18.repartee.v1.ChatRequest\x1a\x19.repartee.v1.ChatResponse\"\x03\x90\x02\x02\x12O\n\nStreamChat\x12\x1e.repartee.v1.StreamChatRequest\x1a\x1f.repartee.v1.StreamChatResponse0\x01\x12X\n\x0cListMessages\x12 .repartee.v1.ListMessagesRequest\x1a!.repartee.v1.ListMessagesResponse\"\x03\x90\x02\x01\x12j\n\x12\x44\x65leteConversation\x12&.repartee.v1.DeleteConversationRequest\x1a\'.repartee.v1.DeleteConversationResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,38 +46,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTERSERVICE'].methods_by_name['ListMessages']._serialized_options = b'\220\002\001'
   _globals['_ROUTERSERVICE'].methods_by_name['DeleteConversation']._loaded_options = None
   _globals['_ROUTERSERVICE'].methods_by_name['DeleteConversation']._serialized_options = b'\220\002\002'
-  _globals['_VARIANT']._serialized_start=1953
-  _globals['_VARIANT']._serialized_end=2028
-  _globals['_RUNG']._serialized_start=2030
-  _globals['_RUNG']._serialized_end=2139
-  _globals['_STORED']._serialized_start=2141
-  _globals['_STORED']._serialized_end=2232
+  _globals['_VARIANT']._serialized_start=1993
+  _globals['_VARIANT']._serialized_end=2068
+  _globals['_RUNG']._serialized_start=2070
+  _globals['_RUNG']._serialized_end=2179
+  _globals['_STORED']._serialized_start=2181
+  _globals['_STORED']._serialized_end=2272
   _globals['_CACHEOUTCOME']._serialized_start=133
   _globals['_CACHEOUTCOME']._serialized_end=254
   _globals['_CHATREQUEST']._serialized_start=257
   _globals['_CHATREQUEST']._serialized_end=528
   _globals['_CHATRESPONSE']._serialized_start=531
-  _globals['_CHATRESPONSE']._serialized_end=1045
-  _globals['_CHATSTARTED']._serialized_start=1047
-  _globals['_CHATSTARTED']._serialized_end=1116
-  _globals['_CHATDELTA']._serialized_start=1118
-  _globals['_CHATDELTA']._serialized_end=1143
-  _globals['_CHATRESET']._serialized_start=1145
-  _globals['_CHATRESET']._serialized_end=1172
-  _globals['_CHATCOMPLETED']._serialized_start=1174
-  _globals['_CHATCOMPLETED']._serialized_end=1275
-  _globals['_STREAMCHATREQUEST']._serialized_start=1277
-  _globals['_STREAMCHATREQUEST']._serialized_end=1342
-  _globals['_STREAMCHATRESPONSE']._serialized_start=1345
-  _globals['_STREAMCHATRESPONSE']._serialized_end=1568
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=1570
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=1680
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1682
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1808
-  _globals['_DELETECONVERSATIONREQUEST']._serialized_start=1810
-  _globals['_DELETECONVERSATIONREQUEST']._serialized_end=1898
-  _globals['_DELETECONVERSATIONRESPONSE']._serialized_start=1900
-  _globals['_DELETECONVERSATIONRESPONSE']._serialized_end=1951
-  _globals['_ROUTERSERVICE']._serialized_start=2235
-  _globals['_ROUTERSERVICE']._serialized_end=2595
+  _globals['_CHATRESPONSE']._serialized_end=1085
+  _globals['_CHATSTARTED']._serialized_start=1087
+  _globals['_CHATSTARTED']._serialized_end=1156
+  _globals['_CHATDELTA']._serialized_start=1158
+  _globals['_CHATDELTA']._serialized_end=1183
+  _globals['_CHATRESET']._serialized_start=1185
+  _globals['_CHATRESET']._serialized_end=1212
+  _globals['_CHATCOMPLETED']._serialized_start=1214
+  _globals['_CHATCOMPLETED']._serialized_end=1315
+  _globals['_STREAMCHATREQUEST']._serialized_start=1317
+  _globals['_STREAMCHATREQUEST']._serialized_end=1382
+  _globals['_STREAMCHATRESPONSE']._serialized_start=1385
+  _globals['_STREAMCHATRESPONSE']._serialized_end=1608
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=1610
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=1720
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1722
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1848
+  _globals['_DELETECONVERSATIONREQUEST']._serialized_start=1850
+  _globals['_DELETECONVERSATIONREQUEST']._serialized_end=1938
+  _globals['_DELETECONVERSATIONRESPONSE']._serialized_start=1940
+  _globals['_DELETECONVERSATIONRESPONSE']._serialized_end=1991
+  _globals['_ROUTERSERVICE']._serialized_start=2275
+  _globals['_ROUTERSERVICE']._serialized_end=2635
 # @@protoc_insertion_point(module_scope)

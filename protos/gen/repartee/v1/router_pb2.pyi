@@ -88,7 +88,7 @@ class ChatRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., user_id: _Optional[str] = ..., message: _Optional[str] = ..., attachments: _Optional[_Iterable[_Union[_common_pb2.Attachment, _Mapping]]] = ..., turn_id: _Optional[str] = ..., locale: _Optional[str] = ..., channel: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agent: _Optional[str] = ..., strict: _Optional[bool] = ...) -> None: ...
 
 class ChatResponse(_message.Message):
-    __slots__ = ("text", "turn_id", "agent", "confidence", "reasoning", "variant", "served_by", "rung", "fallback_level", "reasons", "cache", "sources", "usage", "action", "state", "stored", "trace_id", "replayed", "llm_tier")
+    __slots__ = ("text", "turn_id", "agent", "confidence", "reasoning", "variant", "served_by", "rung", "fallback_level", "reasons", "cache", "sources", "usage", "action", "state", "stored", "trace_id", "replayed", "llm_tier", "attempts")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
@@ -108,6 +108,7 @@ class ChatResponse(_message.Message):
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     REPLAYED_FIELD_NUMBER: _ClassVar[int]
     LLM_TIER_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     text: str
     turn_id: str
     agent: str
@@ -127,7 +128,8 @@ class ChatResponse(_message.Message):
     trace_id: str
     replayed: bool
     llm_tier: str
-    def __init__(self, text: _Optional[str] = ..., turn_id: _Optional[str] = ..., agent: _Optional[str] = ..., confidence: _Optional[float] = ..., reasoning: _Optional[str] = ..., variant: _Optional[_Union[Variant, str]] = ..., served_by: _Optional[_Union[Variant, str]] = ..., rung: _Optional[_Union[Rung, str]] = ..., fallback_level: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., cache: _Optional[_Union[CacheOutcome, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[_common_pb2.Source, _Mapping]]] = ..., usage: _Optional[_Union[_common_pb2.Usage, _Mapping]] = ..., action: _Optional[str] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., stored: _Optional[_Union[Stored, str]] = ..., trace_id: _Optional[str] = ..., replayed: _Optional[bool] = ..., llm_tier: _Optional[str] = ...) -> None: ...
+    attempts: _containers.RepeatedCompositeFieldContainer[_common_pb2.Attempt]
+    def __init__(self, text: _Optional[str] = ..., turn_id: _Optional[str] = ..., agent: _Optional[str] = ..., confidence: _Optional[float] = ..., reasoning: _Optional[str] = ..., variant: _Optional[_Union[Variant, str]] = ..., served_by: _Optional[_Union[Variant, str]] = ..., rung: _Optional[_Union[Rung, str]] = ..., fallback_level: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., cache: _Optional[_Union[CacheOutcome, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[_common_pb2.Source, _Mapping]]] = ..., usage: _Optional[_Union[_common_pb2.Usage, _Mapping]] = ..., action: _Optional[str] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., stored: _Optional[_Union[Stored, str]] = ..., trace_id: _Optional[str] = ..., replayed: _Optional[bool] = ..., llm_tier: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[_common_pb2.Attempt, _Mapping]]] = ...) -> None: ...
 
 class ChatStarted(_message.Message):
     __slots__ = ("turn_id", "variant")

@@ -1,4 +1,4 @@
-"""Operators' services of the router: tenants, the rollout, usage."""
+"""TenantService: bundles of tenants, for operators."""
 
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
@@ -10,9 +10,7 @@ from libs.common.errors import FieldViolation, InvalidRequest, NotFound
 from libs.common.request_context import current, parse_tenant_id
 from libs.common.tenants.stored import StoredTenant, TenantStore, version_mismatch
 from libs.common.tenants.validation import parse_bundle
-from repartee.v1 import rollout_pb2, rollout_pb2_grpc, tenants_pb2, tenants_pb2_grpc
-from services.router.adapters.wire import VARIANTS
-from services.router.rollout import Rollout
+from repartee.v1 import tenants_pb2, tenants_pb2_grpc
 
 _DEFAULT_PAGE_SIZE = 100
 _MAX_PAGE_SIZE = 1000
@@ -78,41 +76,6 @@ class TenantServicer(tenants_pb2_grpc.TenantServiceServicer):
         tenant = _tenant(stored) if stored else tenants_pb2.Tenant(tenant_id=request.tenant_id)
         changed = stored is None or stored.bundle_yaml != request.bundle_yaml
         return tenants_pb2.PutTenantResponse(tenant=tenant, changed=changed)
-
-
-class RolloutServicer(rollout_pb2_grpc.RolloutServiceServicer):
-    """Says who gets which system. Changing it, comparing and the audit are not served yet."""
-
-    def __init__(self, rollout: Rollout) -> None:
-        self._rollout = rollout
-
-    async def GetRollout(self, request: rollout_pb2.GetRolloutRequest, context: Any) -> rollout_pb2.GetRolloutResponse:
-        rollout = self._rollout
-        return rollout_pb2.GetRolloutResponse(
-            state=rollout_pb2.RolloutState(
-                tenant_id=request.tenant_id,
-                hybrid_enabled=rollout.hybrid_enabled,
-                percent=rollout.percent,
-                version=rollout.version,
-                source=rollout.source,
-                switch_policy=rollout_pb2.SWITCH_POLICY_NEXT_REQUEST,
-            )
-        )
-
-    async def ExplainAssignment(
-        self, request: rollout_pb2.ExplainAssignmentRequest, context: Any
-    ) -> rollout_pb2.ExplainAssignmentResponse:
-        assignment = self._rollout.assignment(request.tenant_id, request.conversation_id)
-        return rollout_pb2.ExplainAssignmentResponse(
-            variant=VARIANTS[assignment.variant],
-            bucket=assignment.bucket,
-            percent=self._rollout.percent,
-            decided_by=assignment.decided_by,
-        )
-
-
-class UsageServicer(tenants_pb2_grpc.UsageServiceServicer):
-    """Usage is not served yet."""
 
 
 def _tenant(stored: StoredTenant, *, with_bundle: bool = False) -> tenants_pb2.Tenant:

@@ -1,0 +1,1 @@
+"""What operators may call of the router: tenants, the rollout, usage."""

@@ -45,6 +45,16 @@ class CacheServiceStub:
                 request_serializer=repartee_dot_v1_dot_cache__pb2.StoreAnswerRequest.SerializeToString,
                 response_deserializer=repartee_dot_v1_dot_cache__pb2.StoreAnswerResponse.FromString,
                 _registered_method=True)
+        self.AbandonAnswer = channel.unary_unary(
+                '/repartee.v1.CacheService/AbandonAnswer',
+                request_serializer=repartee_dot_v1_dot_cache__pb2.AbandonAnswerRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_cache__pb2.AbandonAnswerResponse.FromString,
+                _registered_method=True)
+        self.ReportRecheck = channel.unary_unary(
+                '/repartee.v1.CacheService/ReportRecheck',
+                request_serializer=repartee_dot_v1_dot_cache__pb2.ReportRecheckRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_cache__pb2.ReportRecheckResponse.FromString,
+                _registered_method=True)
         self.InvalidateAnswers = channel.unary_unary(
                 '/repartee.v1.CacheService/InvalidateAnswers',
                 request_serializer=repartee_dot_v1_dot_cache__pb2.InvalidateAnswersRequest.SerializeToString,
@@ -70,6 +80,21 @@ class CacheServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AbandonAnswer(self, request, context):
+        """Gives a lease back without an answer, so that whoever waits goes on. No errors of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportRecheck(self, request, context):
+        """Says what an engine answers to a question that a hit was served to. False hits raise the tenant's threshold.
+        NOT_FOUND (ENTRY_NOT_FOUND) when the entry is gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def InvalidateAnswers(self, request, context):
         """Forgets answers; they are never served again once it returns. UNAVAILABLE (STORE_UNAVAILABLE).
         """
@@ -89,6 +114,16 @@ def add_CacheServiceServicer_to_server(servicer, server):
                     servicer.StoreAnswer,
                     request_deserializer=repartee_dot_v1_dot_cache__pb2.StoreAnswerRequest.FromString,
                     response_serializer=repartee_dot_v1_dot_cache__pb2.StoreAnswerResponse.SerializeToString,
+            ),
+            'AbandonAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.AbandonAnswer,
+                    request_deserializer=repartee_dot_v1_dot_cache__pb2.AbandonAnswerRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_cache__pb2.AbandonAnswerResponse.SerializeToString,
+            ),
+            'ReportRecheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportRecheck,
+                    request_deserializer=repartee_dot_v1_dot_cache__pb2.ReportRecheckRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_cache__pb2.ReportRecheckResponse.SerializeToString,
             ),
             'InvalidateAnswers': grpc.unary_unary_rpc_method_handler(
                     servicer.InvalidateAnswers,
@@ -151,6 +186,60 @@ class CacheService:
             '/repartee.v1.CacheService/StoreAnswer',
             repartee_dot_v1_dot_cache__pb2.StoreAnswerRequest.SerializeToString,
             repartee_dot_v1_dot_cache__pb2.StoreAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AbandonAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.CacheService/AbandonAnswer',
+            repartee_dot_v1_dot_cache__pb2.AbandonAnswerRequest.SerializeToString,
+            repartee_dot_v1_dot_cache__pb2.AbandonAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportRecheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.CacheService/ReportRecheck',
+            repartee_dot_v1_dot_cache__pb2.ReportRecheckRequest.SerializeToString,
+            repartee_dot_v1_dot_cache__pb2.ReportRecheckResponse.FromString,
             options,
             channel_credentials,
             insecure,

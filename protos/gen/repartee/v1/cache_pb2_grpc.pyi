@@ -37,6 +37,12 @@ class CacheServiceStub:
     """Looks an answer up. No errors of its own."""
     StoreAnswer: _grpc.UnaryUnaryMultiCallable[_cache_pb2.StoreAnswerRequest, _cache_pb2.StoreAnswerResponse]
     """Keeps an answer. INVALID_ARGUMENT (EMBEDDER_MISMATCH, EMBEDDING_SIZE), UNAVAILABLE (STORE_UNAVAILABLE)."""
+    AbandonAnswer: _grpc.UnaryUnaryMultiCallable[_cache_pb2.AbandonAnswerRequest, _cache_pb2.AbandonAnswerResponse]
+    """Gives a lease back without an answer, so that whoever waits goes on. No errors of its own."""
+    ReportRecheck: _grpc.UnaryUnaryMultiCallable[_cache_pb2.ReportRecheckRequest, _cache_pb2.ReportRecheckResponse]
+    """Says what an engine answers to a question that a hit was served to. False hits raise the tenant's threshold.
+    NOT_FOUND (ENTRY_NOT_FOUND) when the entry is gone.
+    """
     InvalidateAnswers: _grpc.UnaryUnaryMultiCallable[_cache_pb2.InvalidateAnswersRequest, _cache_pb2.InvalidateAnswersResponse]
     """Forgets answers; they are never served again once it returns. UNAVAILABLE (STORE_UNAVAILABLE)."""
 
@@ -49,6 +55,12 @@ class CacheServiceAsyncStub(CacheServiceStub):
     """Looks an answer up. No errors of its own."""
     StoreAnswer: _aio.UnaryUnaryMultiCallable[_cache_pb2.StoreAnswerRequest, _cache_pb2.StoreAnswerResponse]  # type: ignore[assignment]
     """Keeps an answer. INVALID_ARGUMENT (EMBEDDER_MISMATCH, EMBEDDING_SIZE), UNAVAILABLE (STORE_UNAVAILABLE)."""
+    AbandonAnswer: _aio.UnaryUnaryMultiCallable[_cache_pb2.AbandonAnswerRequest, _cache_pb2.AbandonAnswerResponse]  # type: ignore[assignment]
+    """Gives a lease back without an answer, so that whoever waits goes on. No errors of its own."""
+    ReportRecheck: _aio.UnaryUnaryMultiCallable[_cache_pb2.ReportRecheckRequest, _cache_pb2.ReportRecheckResponse]  # type: ignore[assignment]
+    """Says what an engine answers to a question that a hit was served to. False hits raise the tenant's threshold.
+    NOT_FOUND (ENTRY_NOT_FOUND) when the entry is gone.
+    """
     InvalidateAnswers: _aio.UnaryUnaryMultiCallable[_cache_pb2.InvalidateAnswersRequest, _cache_pb2.InvalidateAnswersResponse]  # type: ignore[assignment]
     """Forgets answers; they are never served again once it returns. UNAVAILABLE (STORE_UNAVAILABLE)."""
 
@@ -70,6 +82,24 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_cache_pb2.StoreAnswerResponse, _abc.Awaitable[_cache_pb2.StoreAnswerResponse]]:
         """Keeps an answer. INVALID_ARGUMENT (EMBEDDER_MISMATCH, EMBEDDING_SIZE), UNAVAILABLE (STORE_UNAVAILABLE)."""
+
+    @_abc_1.abstractmethod
+    def AbandonAnswer(
+        self,
+        request: _cache_pb2.AbandonAnswerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cache_pb2.AbandonAnswerResponse, _abc.Awaitable[_cache_pb2.AbandonAnswerResponse]]:
+        """Gives a lease back without an answer, so that whoever waits goes on. No errors of its own."""
+
+    @_abc_1.abstractmethod
+    def ReportRecheck(
+        self,
+        request: _cache_pb2.ReportRecheckRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cache_pb2.ReportRecheckResponse, _abc.Awaitable[_cache_pb2.ReportRecheckResponse]]:
+        """Says what an engine answers to a question that a hit was served to. False hits raise the tenant's threshold.
+        NOT_FOUND (ENTRY_NOT_FOUND) when the entry is gone.
+        """
 
     @_abc_1.abstractmethod
     def InvalidateAnswers(

@@ -34,7 +34,7 @@ LLM_MODE_ENABLED: LlmMode
 LLM_MODE_DISABLED: LlmMode
 
 class GenerateAnswerRequest(_message.Message):
-    __slots__ = ("tenant_id", "conversation_id", "turn_id", "text", "attachments", "history", "state", "embedding", "locale", "channel", "agent", "shadow", "assigned_variant")
+    __slots__ = ("tenant_id", "conversation_id", "turn_id", "text", "attachments", "history", "state", "embedding", "locale", "channel", "agent", "shadow", "assigned_variant", "nothing_found")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +48,7 @@ class GenerateAnswerRequest(_message.Message):
     AGENT_FIELD_NUMBER: _ClassVar[int]
     SHADOW_FIELD_NUMBER: _ClassVar[int]
     ASSIGNED_VARIANT_FIELD_NUMBER: _ClassVar[int]
+    NOTHING_FOUND_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     conversation_id: str
     turn_id: str
@@ -61,10 +62,11 @@ class GenerateAnswerRequest(_message.Message):
     agent: str
     shadow: bool
     assigned_variant: str
-    def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., turn_id: _Optional[str] = ..., text: _Optional[str] = ..., attachments: _Optional[_Iterable[_Union[_common_pb2.Attachment, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[_common_pb2.Message, _Mapping]]] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ..., locale: _Optional[str] = ..., channel: _Optional[str] = ..., agent: _Optional[str] = ..., shadow: _Optional[bool] = ..., assigned_variant: _Optional[str] = ...) -> None: ...
+    nothing_found: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., turn_id: _Optional[str] = ..., text: _Optional[str] = ..., attachments: _Optional[_Iterable[_Union[_common_pb2.Attachment, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[_common_pb2.Message, _Mapping]]] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ..., locale: _Optional[str] = ..., channel: _Optional[str] = ..., agent: _Optional[str] = ..., shadow: _Optional[bool] = ..., assigned_variant: _Optional[str] = ..., nothing_found: _Optional[bool] = ...) -> None: ...
 
 class Answer(_message.Message):
-    __slots__ = ("text", "knowledge_text", "action", "slot_index", "slot_count", "state", "agent", "confidence", "reasoning", "wording", "reasons", "sources", "usage", "llm_tier", "cacheable", "knowledge_epoch", "embedding", "attempts", "complete", "finish_reason")
+    __slots__ = ("text", "knowledge_text", "action", "slot_index", "slot_count", "state", "agent", "confidence", "reasoning", "wording", "reasons", "sources", "usage", "llm_tier", "cacheable", "knowledge_epoch", "embedding", "attempts", "complete", "finish_reason", "nothing_found")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     KNOWLEDGE_TEXT_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +87,7 @@ class Answer(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    NOTHING_FOUND_FIELD_NUMBER: _ClassVar[int]
     text: str
     knowledge_text: str
     action: str
@@ -105,7 +108,8 @@ class Answer(_message.Message):
     attempts: _containers.RepeatedCompositeFieldContainer[_common_pb2.Attempt]
     complete: bool
     finish_reason: str
-    def __init__(self, text: _Optional[str] = ..., knowledge_text: _Optional[str] = ..., action: _Optional[str] = ..., slot_index: _Optional[int] = ..., slot_count: _Optional[int] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., agent: _Optional[str] = ..., confidence: _Optional[float] = ..., reasoning: _Optional[str] = ..., wording: _Optional[_Union[WordingSource, str]] = ..., reasons: _Optional[_Iterable[str]] = ..., sources: _Optional[_Iterable[_Union[_common_pb2.Source, _Mapping]]] = ..., usage: _Optional[_Union[_common_pb2.Usage, _Mapping]] = ..., llm_tier: _Optional[str] = ..., cacheable: _Optional[bool] = ..., knowledge_epoch: _Optional[int] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[_common_pb2.Attempt, _Mapping]]] = ..., complete: _Optional[bool] = ..., finish_reason: _Optional[str] = ...) -> None: ...
+    nothing_found: bool
+    def __init__(self, text: _Optional[str] = ..., knowledge_text: _Optional[str] = ..., action: _Optional[str] = ..., slot_index: _Optional[int] = ..., slot_count: _Optional[int] = ..., state: _Optional[_Union[_common_pb2.FlowState, _Mapping]] = ..., agent: _Optional[str] = ..., confidence: _Optional[float] = ..., reasoning: _Optional[str] = ..., wording: _Optional[_Union[WordingSource, str]] = ..., reasons: _Optional[_Iterable[str]] = ..., sources: _Optional[_Iterable[_Union[_common_pb2.Source, _Mapping]]] = ..., usage: _Optional[_Union[_common_pb2.Usage, _Mapping]] = ..., llm_tier: _Optional[str] = ..., cacheable: _Optional[bool] = ..., knowledge_epoch: _Optional[int] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[_common_pb2.Attempt, _Mapping]]] = ..., complete: _Optional[bool] = ..., finish_reason: _Optional[str] = ..., nothing_found: _Optional[bool] = ...) -> None: ...
 
 class GenerateAnswerResponse(_message.Message):
     __slots__ = ("answer",)

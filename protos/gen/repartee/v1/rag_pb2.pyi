@@ -36,10 +36,12 @@ class DocumentResult(_message.Message):
         OUTCOME_INDEXED: _ClassVar[DocumentResult.Outcome]
         OUTCOME_UNCHANGED: _ClassVar[DocumentResult.Outcome]
         OUTCOME_REFUSED: _ClassVar[DocumentResult.Outcome]
+        OUTCOME_QUARANTINED: _ClassVar[DocumentResult.Outcome]
     OUTCOME_UNSPECIFIED: DocumentResult.Outcome
     OUTCOME_INDEXED: DocumentResult.Outcome
     OUTCOME_UNCHANGED: DocumentResult.Outcome
     OUTCOME_REFUSED: DocumentResult.Outcome
+    OUTCOME_QUARANTINED: DocumentResult.Outcome
     DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     CHUNK_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -101,20 +103,28 @@ class DeleteDocumentsResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ..., knowledge_epoch: _Optional[int] = ...) -> None: ...
 
 class DocumentSummary(_message.Message):
-    __slots__ = ("document_id", "title", "agent_owner", "chunk_count", "content_sha256", "update_time")
+    __slots__ = ("document_id", "title", "agent_owner", "chunk_count", "content_sha256", "update_time", "status", "reason", "locale", "media_type")
     DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     AGENT_OWNER_FIELD_NUMBER: _ClassVar[int]
     CHUNK_COUNT_FIELD_NUMBER: _ClassVar[int]
     CONTENT_SHA256_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    LOCALE_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
     document_id: str
     title: str
     agent_owner: str
     chunk_count: int
     content_sha256: str
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, document_id: _Optional[str] = ..., title: _Optional[str] = ..., agent_owner: _Optional[str] = ..., chunk_count: _Optional[int] = ..., content_sha256: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    status: str
+    reason: str
+    locale: str
+    media_type: str
+    def __init__(self, document_id: _Optional[str] = ..., title: _Optional[str] = ..., agent_owner: _Optional[str] = ..., chunk_count: _Optional[int] = ..., content_sha256: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., locale: _Optional[str] = ..., media_type: _Optional[str] = ...) -> None: ...
 
 class ListDocumentsRequest(_message.Message):
     __slots__ = ("tenant_id", "page_size", "page_token")
@@ -185,7 +195,7 @@ class RetrievePassagesResponse(_message.Message):
     def __init__(self, passages: _Optional[_Iterable[_Union[Passage, _Mapping]]] = ..., context: _Optional[str] = ..., rerank: _Optional[str] = ..., knowledge_epoch: _Optional[int] = ..., embedding: _Optional[_Union[_common_pb2.Embedding, _Mapping]] = ...) -> None: ...
 
 class Pattern(_message.Message):
-    __slots__ = ("field", "expression", "status", "support", "precision", "examples", "counter_examples")
+    __slots__ = ("field", "expression", "status", "support", "precision", "examples", "counter_examples", "generic")
     FIELD_FIELD_NUMBER: _ClassVar[int]
     EXPRESSION_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +203,7 @@ class Pattern(_message.Message):
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     COUNTER_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    GENERIC_FIELD_NUMBER: _ClassVar[int]
     field: str
     expression: str
     status: str
@@ -200,27 +211,38 @@ class Pattern(_message.Message):
     precision: float
     examples: _containers.RepeatedScalarFieldContainer[str]
     counter_examples: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, field: _Optional[str] = ..., expression: _Optional[str] = ..., status: _Optional[str] = ..., support: _Optional[int] = ..., precision: _Optional[float] = ..., examples: _Optional[_Iterable[str]] = ..., counter_examples: _Optional[_Iterable[str]] = ...) -> None: ...
+    generic: bool
+    def __init__(self, field: _Optional[str] = ..., expression: _Optional[str] = ..., status: _Optional[str] = ..., support: _Optional[int] = ..., precision: _Optional[float] = ..., examples: _Optional[_Iterable[str]] = ..., counter_examples: _Optional[_Iterable[str]] = ..., generic: _Optional[bool] = ...) -> None: ...
 
 class LearnPatternsRequest(_message.Message):
-    __slots__ = ("tenant_id",)
+    __slots__ = ("tenant_id", "dry_run")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
-    def __init__(self, tenant_id: _Optional[str] = ...) -> None: ...
+    dry_run: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
 class LearnPatternsResponse(_message.Message):
-    __slots__ = ("patterns", "version")
+    __slots__ = ("patterns", "version", "documents", "country", "country_confidence")
     PATTERNS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     patterns: _containers.RepeatedCompositeFieldContainer[Pattern]
     version: int
-    def __init__(self, patterns: _Optional[_Iterable[_Union[Pattern, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
+    documents: int
+    country: str
+    country_confidence: float
+    def __init__(self, patterns: _Optional[_Iterable[_Union[Pattern, _Mapping]]] = ..., version: _Optional[int] = ..., documents: _Optional[int] = ..., country: _Optional[str] = ..., country_confidence: _Optional[float] = ...) -> None: ...
 
 class GetPatternsRequest(_message.Message):
-    __slots__ = ("tenant_id",)
+    __slots__ = ("tenant_id", "version")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
-    def __init__(self, tenant_id: _Optional[str] = ...) -> None: ...
+    version: int
+    def __init__(self, tenant_id: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class GetPatternsResponse(_message.Message):
     __slots__ = ("patterns", "version")
@@ -229,6 +251,38 @@ class GetPatternsResponse(_message.Message):
     patterns: _containers.RepeatedCompositeFieldContainer[Pattern]
     version: int
     def __init__(self, patterns: _Optional[_Iterable[_Union[Pattern, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
+
+class ImportPatternsRequest(_message.Message):
+    __slots__ = ("tenant_id", "patterns", "reason")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    PATTERNS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    patterns: _containers.RepeatedCompositeFieldContainer[Pattern]
+    reason: str
+    def __init__(self, tenant_id: _Optional[str] = ..., patterns: _Optional[_Iterable[_Union[Pattern, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ImportPatternsResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class RollbackPatternsRequest(_message.Message):
+    __slots__ = ("tenant_id", "version", "reason")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    version: int
+    reason: str
+    def __init__(self, tenant_id: _Optional[str] = ..., version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RollbackPatternsResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
 
 class ExtractedFact(_message.Message):
     __slots__ = ("kind", "value", "unit", "start", "end")

@@ -430,6 +430,16 @@ class RagAdminServiceStub:
                 request_serializer=repartee_dot_v1_dot_rag__pb2.GetRagStatsRequest.SerializeToString,
                 response_deserializer=repartee_dot_v1_dot_rag__pb2.GetRagStatsResponse.FromString,
                 _registered_method=True)
+        self.ImportPatterns = channel.unary_unary(
+                '/repartee.v1.RagAdminService/ImportPatterns',
+                request_serializer=repartee_dot_v1_dot_rag__pb2.ImportPatternsRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_rag__pb2.ImportPatternsResponse.FromString,
+                _registered_method=True)
+        self.RollbackPatterns = channel.unary_unary(
+                '/repartee.v1.RagAdminService/RollbackPatterns',
+                request_serializer=repartee_dot_v1_dot_rag__pb2.RollbackPatternsRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_rag__pb2.RollbackPatternsResponse.FromString,
+                _registered_method=True)
         self.GetPatternStats = channel.unary_unary(
                 '/repartee.v1.RagAdminService/GetPatternStats',
                 request_serializer=repartee_dot_v1_dot_rag__pb2.GetPatternStatsRequest.SerializeToString,
@@ -455,6 +465,21 @@ class RagAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportPatterns(self, request, context):
+        """Replaces a tenant's patterns by a set that was exported. INVALID_ARGUMENT (PATTERN_UNSAFE) names the pattern, and
+        nothing changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackPatterns(self, request, context):
+        """Goes back to an earlier version. NOT_FOUND (PATTERNS_VERSION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPatternStats(self, request, context):
         """Counts learned patterns.
         """
@@ -474,6 +499,16 @@ def add_RagAdminServiceServicer_to_server(servicer, server):
                     servicer.GetRagStats,
                     request_deserializer=repartee_dot_v1_dot_rag__pb2.GetRagStatsRequest.FromString,
                     response_serializer=repartee_dot_v1_dot_rag__pb2.GetRagStatsResponse.SerializeToString,
+            ),
+            'ImportPatterns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportPatterns,
+                    request_deserializer=repartee_dot_v1_dot_rag__pb2.ImportPatternsRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_rag__pb2.ImportPatternsResponse.SerializeToString,
+            ),
+            'RollbackPatterns': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackPatterns,
+                    request_deserializer=repartee_dot_v1_dot_rag__pb2.RollbackPatternsRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_rag__pb2.RollbackPatternsResponse.SerializeToString,
             ),
             'GetPatternStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPatternStats,
@@ -536,6 +571,60 @@ class RagAdminService:
             '/repartee.v1.RagAdminService/GetRagStats',
             repartee_dot_v1_dot_rag__pb2.GetRagStatsRequest.SerializeToString,
             repartee_dot_v1_dot_rag__pb2.GetRagStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportPatterns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.RagAdminService/ImportPatterns',
+            repartee_dot_v1_dot_rag__pb2.ImportPatternsRequest.SerializeToString,
+            repartee_dot_v1_dot_rag__pb2.ImportPatternsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackPatterns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.RagAdminService/RollbackPatterns',
+            repartee_dot_v1_dot_rag__pb2.RollbackPatternsRequest.SerializeToString,
+            repartee_dot_v1_dot_rag__pb2.RollbackPatternsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -158,6 +158,12 @@ class RagAdminServiceStub:
     """Dry run: every stage with its candidates and time."""
     GetRagStats: _grpc.UnaryUnaryMultiCallable[_rag_pb2.GetRagStatsRequest, _rag_pb2.GetRagStatsResponse]
     """Counts documents and chunks."""
+    ImportPatterns: _grpc.UnaryUnaryMultiCallable[_rag_pb2.ImportPatternsRequest, _rag_pb2.ImportPatternsResponse]
+    """Replaces a tenant's patterns by a set that was exported. INVALID_ARGUMENT (PATTERN_UNSAFE) names the pattern, and
+    nothing changes.
+    """
+    RollbackPatterns: _grpc.UnaryUnaryMultiCallable[_rag_pb2.RollbackPatternsRequest, _rag_pb2.RollbackPatternsResponse]
+    """Goes back to an earlier version. NOT_FOUND (PATTERNS_VERSION_NOT_FOUND)."""
     GetPatternStats: _grpc.UnaryUnaryMultiCallable[_rag_pb2.GetPatternStatsRequest, _rag_pb2.GetPatternStatsResponse]
     """Counts learned patterns."""
 
@@ -170,6 +176,12 @@ class RagAdminServiceAsyncStub(RagAdminServiceStub):
     """Dry run: every stage with its candidates and time."""
     GetRagStats: _aio.UnaryUnaryMultiCallable[_rag_pb2.GetRagStatsRequest, _rag_pb2.GetRagStatsResponse]  # type: ignore[assignment]
     """Counts documents and chunks."""
+    ImportPatterns: _aio.UnaryUnaryMultiCallable[_rag_pb2.ImportPatternsRequest, _rag_pb2.ImportPatternsResponse]  # type: ignore[assignment]
+    """Replaces a tenant's patterns by a set that was exported. INVALID_ARGUMENT (PATTERN_UNSAFE) names the pattern, and
+    nothing changes.
+    """
+    RollbackPatterns: _aio.UnaryUnaryMultiCallable[_rag_pb2.RollbackPatternsRequest, _rag_pb2.RollbackPatternsResponse]  # type: ignore[assignment]
+    """Goes back to an earlier version. NOT_FOUND (PATTERNS_VERSION_NOT_FOUND)."""
     GetPatternStats: _aio.UnaryUnaryMultiCallable[_rag_pb2.GetPatternStatsRequest, _rag_pb2.GetPatternStatsResponse]  # type: ignore[assignment]
     """Counts learned patterns."""
 
@@ -191,6 +203,24 @@ class RagAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_rag_pb2.GetRagStatsResponse, _abc.Awaitable[_rag_pb2.GetRagStatsResponse]]:
         """Counts documents and chunks."""
+
+    @_abc_1.abstractmethod
+    def ImportPatterns(
+        self,
+        request: _rag_pb2.ImportPatternsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rag_pb2.ImportPatternsResponse, _abc.Awaitable[_rag_pb2.ImportPatternsResponse]]:
+        """Replaces a tenant's patterns by a set that was exported. INVALID_ARGUMENT (PATTERN_UNSAFE) names the pattern, and
+        nothing changes.
+        """
+
+    @_abc_1.abstractmethod
+    def RollbackPatterns(
+        self,
+        request: _rag_pb2.RollbackPatternsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rag_pb2.RollbackPatternsResponse, _abc.Awaitable[_rag_pb2.RollbackPatternsResponse]]:
+        """Goes back to an earlier version. NOT_FOUND (PATTERNS_VERSION_NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def GetPatternStats(

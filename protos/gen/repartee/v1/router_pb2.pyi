@@ -218,3 +218,21 @@ class DeleteConversationResponse(_message.Message):
     DELETED_COUNT_FIELD_NUMBER: _ClassVar[int]
     deleted_count: int
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
+
+class AmendReplyRequest(_message.Message):
+    __slots__ = ("tenant_id", "conversation_id", "turn_id", "heard_text")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    HEARD_TEXT_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    conversation_id: str
+    turn_id: str
+    heard_text: str
+    def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., turn_id: _Optional[str] = ..., heard_text: _Optional[str] = ...) -> None: ...
+
+class AmendReplyResponse(_message.Message):
+    __slots__ = ("changed",)
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    changed: bool
+    def __init__(self, changed: _Optional[bool] = ...) -> None: ...

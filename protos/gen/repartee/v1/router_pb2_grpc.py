@@ -50,6 +50,11 @@ class RouterServiceStub:
                 request_serializer=repartee_dot_v1_dot_router__pb2.ListMessagesRequest.SerializeToString,
                 response_deserializer=repartee_dot_v1_dot_router__pb2.ListMessagesResponse.FromString,
                 _registered_method=True)
+        self.AmendReply = channel.unary_unary(
+                '/repartee.v1.RouterService/AmendReply',
+                request_serializer=repartee_dot_v1_dot_router__pb2.AmendReplyRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_router__pb2.AmendReplyResponse.FromString,
+                _registered_method=True)
         self.DeleteConversation = channel.unary_unary(
                 '/repartee.v1.RouterService/DeleteConversation',
                 request_serializer=repartee_dot_v1_dot_router__pb2.DeleteConversationRequest.SerializeToString,
@@ -85,6 +90,14 @@ class RouterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AmendReply(self, request, context):
+        """Keeps of a spoken reply what was heard before the caller spoke over it; state and kept reply stay as they are.
+        NOT_FOUND (TURN_NOT_FOUND), INVALID_ARGUMENT (NOT_A_BEGINNING), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteConversation(self, request, context):
         """Deletes a conversation, or all of a customer's; what it removed is gone everywhere when it returns.
         """
@@ -109,6 +122,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.ListMessages,
                     request_deserializer=repartee_dot_v1_dot_router__pb2.ListMessagesRequest.FromString,
                     response_serializer=repartee_dot_v1_dot_router__pb2.ListMessagesResponse.SerializeToString,
+            ),
+            'AmendReply': grpc.unary_unary_rpc_method_handler(
+                    servicer.AmendReply,
+                    request_deserializer=repartee_dot_v1_dot_router__pb2.AmendReplyRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_router__pb2.AmendReplyResponse.SerializeToString,
             ),
             'DeleteConversation': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteConversation,
@@ -198,6 +216,33 @@ class RouterService:
             '/repartee.v1.RouterService/ListMessages',
             repartee_dot_v1_dot_router__pb2.ListMessagesRequest.SerializeToString,
             repartee_dot_v1_dot_router__pb2.ListMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AmendReply(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.RouterService/AmendReply',
+            repartee_dot_v1_dot_router__pb2.AmendReplyRequest.SerializeToString,
+            repartee_dot_v1_dot_router__pb2.AmendReplyResponse.FromString,
             options,
             channel_credentials,
             insecure,

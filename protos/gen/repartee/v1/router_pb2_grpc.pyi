@@ -43,6 +43,10 @@ class RouterServiceStub:
     """The same turn, streamed. Statuses as Chat."""
     ListMessages: _grpc.UnaryUnaryMultiCallable[_router_pb2.ListMessagesRequest, _router_pb2.ListMessagesResponse]
     """Pages through a conversation. NOT_FOUND (CONVERSATION_NOT_FOUND)."""
+    AmendReply: _grpc.UnaryUnaryMultiCallable[_router_pb2.AmendReplyRequest, _router_pb2.AmendReplyResponse]
+    """Keeps of a spoken reply what was heard before the caller spoke over it; state and kept reply stay as they are.
+    NOT_FOUND (TURN_NOT_FOUND), INVALID_ARGUMENT (NOT_A_BEGINNING), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
     DeleteConversation: _grpc.UnaryUnaryMultiCallable[_router_pb2.DeleteConversationRequest, _router_pb2.DeleteConversationResponse]
     """Deletes a conversation, or all of a customer's; what it removed is gone everywhere when it returns."""
 
@@ -61,6 +65,10 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """The same turn, streamed. Statuses as Chat."""
     ListMessages: _aio.UnaryUnaryMultiCallable[_router_pb2.ListMessagesRequest, _router_pb2.ListMessagesResponse]  # type: ignore[assignment]
     """Pages through a conversation. NOT_FOUND (CONVERSATION_NOT_FOUND)."""
+    AmendReply: _aio.UnaryUnaryMultiCallable[_router_pb2.AmendReplyRequest, _router_pb2.AmendReplyResponse]  # type: ignore[assignment]
+    """Keeps of a spoken reply what was heard before the caller spoke over it; state and kept reply stay as they are.
+    NOT_FOUND (TURN_NOT_FOUND), INVALID_ARGUMENT (NOT_A_BEGINNING), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
     DeleteConversation: _aio.UnaryUnaryMultiCallable[_router_pb2.DeleteConversationRequest, _router_pb2.DeleteConversationResponse]  # type: ignore[assignment]
     """Deletes a conversation, or all of a customer's; what it removed is gone everywhere when it returns."""
 
@@ -94,6 +102,16 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_router_pb2.ListMessagesResponse, _abc.Awaitable[_router_pb2.ListMessagesResponse]]:
         """Pages through a conversation. NOT_FOUND (CONVERSATION_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def AmendReply(
+        self,
+        request: _router_pb2.AmendReplyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_router_pb2.AmendReplyResponse, _abc.Awaitable[_router_pb2.AmendReplyResponse]]:
+        """Keeps of a spoken reply what was heard before the caller spoke over it; state and kept reply stay as they are.
+        NOT_FOUND (TURN_NOT_FOUND), INVALID_ARGUMENT (NOT_A_BEGINNING), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
 
     @_abc_1.abstractmethod
     def DeleteConversation(

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from repartee.v1 import router_pb2 as repartee_dot_v1_dot_router__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17repartee/v1/voice.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x18repartee/v1/router.proto\"S\n\x0b\x41udioFormat\x12,\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1a.repartee.v1.AudioEncoding\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\r\"W\n\x0b\x41udioConfig\x12(\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x0f\n\x07turn_id\x18\x03 \x01(\t\"\x89\x01\n\nAudioChunk\x12\x0f\n\x07samples\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\r\x12%\n\x07segment\x18\x03 \x01(\x0e\x32\x14.repartee.v1.Segment\x12\x11\n\ttext_span\x18\x04 \x01(\t\x12\x0f\n\x07is_last\x18\x05 \x01(\x08\x12\r\n\x05voice\x18\x06 \x01(\t\"\x8d\x01\n\x0e\x41udioCompleted\x12\x10\n\x08\x63omplete\x18\x01 \x01(\x08\x12\x13\n\x0bspoken_text\x18\x02 \x01(\t\x12\x10\n\x08\x61udio_ms\x18\x03 \x01(\r\x12\x19\n\x11\x62illed_characters\x18\x04 \x01(\r\x12\x0f\n\x07reasons\x18\x05 \x03(\t\x12\x16\n\x0e\x66irst_audio_ms\x18\x06 \x01(\x01\"|\n\nSayRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x06\x66ormat\x18\x03 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\x0e\n\x06locale\x18\x04 \x01(\t\x12\r\n\x05voice\x18\x05 \x01(\t\"\x9e\x01\n\x0bSayResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.repartee.v1.AudioConfigH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.repartee.v1.AudioChunkH\x00\x12\x30\n\tcompleted\x18\x03 \x01(\x0b\x32\x1b.repartee.v1.AudioCompletedH\x00\x42\x07\n\x05\x65vent\"\x86\x01\n\x10SayHybridRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x17\n\tcache_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04text\x18\x03 \x01(\t\x12(\n\x06\x66ormat\x18\x04 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\x0e\n\x06locale\x18\x05 \x01(\t\"\xa4\x01\n\x11SayHybridResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.repartee.v1.AudioConfigH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.repartee.v1.AudioChunkH\x00\x12\x30\n\tcompleted\x18\x03 \x01(\x0b\x32\x1b.repartee.v1.AudioCompletedH\x00\x42\x07\n\x05\x65vent\"|\n\x0e\x43onverseConfig\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x06\x66ormat\x18\x03 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\x0e\n\x06locale\x18\x04 \x01(\t\"\x1b\n\x07\x42\x61rgeIn\x12\x10\n\x08heard_ms\x18\x01 \x01(\r\"\x9d\x01\n\x0f\x43onverseRequest\x12-\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.repartee.v1.ConverseConfigH\x00\x12(\n\x04turn\x18\x02 \x01(\x0b\x32\x18.repartee.v1.ChatRequestH\x00\x12(\n\x08\x62\x61rge_in\x18\x03 \x01(\x0b\x32\x14.repartee.v1.BargeInH\x00\x42\x07\n\x05\x65vent\"\xcf\x01\n\x10\x43onverseResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.repartee.v1.AudioConfigH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.repartee.v1.AudioChunkH\x00\x12\x30\n\tcompleted\x18\x03 \x01(\x0b\x32\x1b.repartee.v1.AudioCompletedH\x00\x12*\n\x05reply\x18\x04 \x01(\x0b\x32\x19.repartee.v1.ChatResponseH\x00\x42\x07\n\x05\x65vent\"m\n\x19PregeneratePhrasesRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x63heck\x18\x02 \x01(\x08\x12(\n\x06\x66ormat\x18\x03 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\"c\n\x1aPregeneratePhrasesResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x12\n\ndone_count\x18\x03 \x01(\r\x12\x13\n\x0btotal_count\x18\x04 \x01(\r\"D\n\x06Phrase\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08\x61udio_ms\x18\x03 \x01(\r\x12\r\n\x05ready\x18\x04 \x01(\x08\"-\n\x12ListPhrasesRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\";\n\x13ListPhrasesResponse\x12$\n\x07phrases\x18\x01 \x03(\x0b\x32\x13.repartee.v1.Phrase*g\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S16LE\x10\x01\x12\x18\n\x14\x41UDIO_ENCODING_MULAW\x10\x02*K\n\x07Segment\x12\x17\n\x13SEGMENT_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEGMENT_FILLER\x10\x01\x12\x13\n\x0fSEGMENT_CONTENT\x10\x02\x32\xe5\x01\n\x0cVoiceService\x12:\n\x03Say\x12\x17.repartee.v1.SayRequest\x1a\x18.repartee.v1.SayResponse0\x01\x12L\n\tSayHybrid\x12\x1d.repartee.v1.SayHybridRequest\x1a\x1e.repartee.v1.SayHybridResponse0\x01\x12K\n\x08\x43onverse\x12\x1c.repartee.v1.ConverseRequest\x1a\x1d.repartee.v1.ConverseResponse(\x01\x30\x01\x32\xd3\x01\n\x11VoiceAdminService\x12g\n\x12PregeneratePhrases\x12&.repartee.v1.PregeneratePhrasesRequest\x1a\'.repartee.v1.PregeneratePhrasesResponse0\x01\x12U\n\x0bListPhrases\x12\x1f.repartee.v1.ListPhrasesRequest\x1a .repartee.v1.ListPhrasesResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17repartee/v1/voice.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x18repartee/v1/router.proto\"S\n\x0b\x41udioFormat\x12,\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1a.repartee.v1.AudioEncoding\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\r\"W\n\x0b\x41udioConfig\x12(\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x0f\n\x07turn_id\x18\x03 \x01(\t\"\x89\x01\n\nAudioChunk\x12\x0f\n\x07samples\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\r\x12%\n\x07segment\x18\x03 \x01(\x0e\x32\x14.repartee.v1.Segment\x12\x11\n\ttext_span\x18\x04 \x01(\t\x12\x0f\n\x07is_last\x18\x05 \x01(\x08\x12\r\n\x05voice\x18\x06 \x01(\t\"\xcb\x01\n\x0e\x41udioCompleted\x12\x10\n\x08\x63omplete\x18\x01 \x01(\x08\x12\x13\n\x0bspoken_text\x18\x02 \x01(\t\x12\x10\n\x08\x61udio_ms\x18\x03 \x01(\r\x12\x19\n\x11\x62illed_characters\x18\x04 \x01(\r\x12\x0f\n\x07reasons\x18\x05 \x03(\t\x12\x16\n\x0e\x66irst_audio_ms\x18\x06 \x01(\x01\x12\x16\n\x0elargest_gap_ms\x18\x07 \x01(\x01\x12\x0f\n\x07turn_id\x18\x08 \x01(\t\x12\x13\n\x0binterrupted\x18\t \x01(\x08\"|\n\nSayRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x06\x66ormat\x18\x03 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\x0e\n\x06locale\x18\x04 \x01(\t\x12\r\n\x05voice\x18\x05 \x01(\t\"\x9e\x01\n\x0bSayResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.repartee.v1.AudioConfigH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.repartee.v1.AudioChunkH\x00\x12\x30\n\tcompleted\x18\x03 \x01(\x0b\x32\x1b.repartee.v1.AudioCompletedH\x00\x42\x07\n\x05\x65vent\"\x86\x01\n\x10SayHybridRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x17\n\tcache_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04text\x18\x03 \x01(\t\x12(\n\x06\x66ormat\x18\x04 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\x0e\n\x06locale\x18\x05 \x01(\t\"\xa4\x01\n\x11SayHybridResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.repartee.v1.AudioConfigH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.repartee.v1.AudioChunkH\x00\x12\x30\n\tcompleted\x18\x03 \x01(\x0b\x32\x1b.repartee.v1.AudioCompletedH\x00\x42\x07\n\x05\x65vent\"\x8d\x01\n\x0e\x43onverseConfig\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x06\x66ormat\x18\x03 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\x0e\n\x06locale\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\"\x1b\n\x07\x42\x61rgeIn\x12\x10\n\x08heard_ms\x18\x01 \x01(\r\"\x9d\x01\n\x0f\x43onverseRequest\x12-\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.repartee.v1.ConverseConfigH\x00\x12(\n\x04turn\x18\x02 \x01(\x0b\x32\x18.repartee.v1.ChatRequestH\x00\x12(\n\x08\x62\x61rge_in\x18\x03 \x01(\x0b\x32\x14.repartee.v1.BargeInH\x00\x42\x07\n\x05\x65vent\"\xcf\x01\n\x10\x43onverseResponse\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x18.repartee.v1.AudioConfigH\x00\x12(\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x17.repartee.v1.AudioChunkH\x00\x12\x30\n\tcompleted\x18\x03 \x01(\x0b\x32\x1b.repartee.v1.AudioCompletedH\x00\x12*\n\x05reply\x18\x04 \x01(\x0b\x32\x19.repartee.v1.ChatResponseH\x00\x42\x07\n\x05\x65vent\"}\n\x19PregeneratePhrasesRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x63heck\x18\x02 \x01(\x08\x12(\n\x06\x66ormat\x18\x03 \x01(\x0b\x32\x18.repartee.v1.AudioFormat\x12\x0e\n\x06locale\x18\x04 \x01(\t\"\x85\x01\n\x1aPregeneratePhrasesResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x12\n\ndone_count\x18\x03 \x01(\r\x12\x13\n\x0btotal_count\x18\x04 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x10\n\x08\x61udio_ms\x18\x06 \x01(\r\"D\n\x06Phrase\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08\x61udio_ms\x18\x03 \x01(\r\x12\r\n\x05ready\x18\x04 \x01(\x08\"-\n\x12ListPhrasesRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\";\n\x13ListPhrasesResponse\x12$\n\x07phrases\x18\x01 \x03(\x0b\x32\x13.repartee.v1.Phrase*g\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S16LE\x10\x01\x12\x18\n\x14\x41UDIO_ENCODING_MULAW\x10\x02*K\n\x07Segment\x12\x17\n\x13SEGMENT_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEGMENT_FILLER\x10\x01\x12\x13\n\x0fSEGMENT_CONTENT\x10\x02\x32\xe5\x01\n\x0cVoiceService\x12:\n\x03Say\x12\x17.repartee.v1.SayRequest\x1a\x18.repartee.v1.SayResponse0\x01\x12L\n\tSayHybrid\x12\x1d.repartee.v1.SayHybridRequest\x1a\x1e.repartee.v1.SayHybridResponse0\x01\x12K\n\x08\x43onverse\x12\x1c.repartee.v1.ConverseRequest\x1a\x1d.repartee.v1.ConverseResponse(\x01\x30\x01\x32\xd3\x01\n\x11VoiceAdminService\x12g\n\x12PregeneratePhrases\x12&.repartee.v1.PregeneratePhrasesRequest\x1a\'.repartee.v1.PregeneratePhrasesResponse0\x01\x12U\n\x0bListPhrases\x12\x1f.repartee.v1.ListPhrasesRequest\x1a .repartee.v1.ListPhrasesResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,10 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPHRASESREQUEST'].fields_by_name['tenant_id']._serialized_options = b'\342A\001\002'
   _globals['_VOICEADMINSERVICE'].methods_by_name['ListPhrases']._loaded_options = None
   _globals['_VOICEADMINSERVICE'].methods_by_name['ListPhrases']._serialized_options = b'\220\002\001'
-  _globals['_AUDIOENCODING']._serialized_start=2063
-  _globals['_AUDIOENCODING']._serialized_end=2166
-  _globals['_SEGMENT']._serialized_start=2168
-  _globals['_SEGMENT']._serialized_end=2243
+  _globals['_AUDIOENCODING']._serialized_start=2194
+  _globals['_AUDIOENCODING']._serialized_end=2297
+  _globals['_SEGMENT']._serialized_start=2299
+  _globals['_SEGMENT']._serialized_end=2374
   _globals['_AUDIOFORMAT']._serialized_start=99
   _globals['_AUDIOFORMAT']._serialized_end=182
   _globals['_AUDIOCONFIG']._serialized_start=184
@@ -56,35 +56,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDIOCHUNK']._serialized_start=274
   _globals['_AUDIOCHUNK']._serialized_end=411
   _globals['_AUDIOCOMPLETED']._serialized_start=414
-  _globals['_AUDIOCOMPLETED']._serialized_end=555
-  _globals['_SAYREQUEST']._serialized_start=557
-  _globals['_SAYREQUEST']._serialized_end=681
-  _globals['_SAYRESPONSE']._serialized_start=684
-  _globals['_SAYRESPONSE']._serialized_end=842
-  _globals['_SAYHYBRIDREQUEST']._serialized_start=845
-  _globals['_SAYHYBRIDREQUEST']._serialized_end=979
-  _globals['_SAYHYBRIDRESPONSE']._serialized_start=982
-  _globals['_SAYHYBRIDRESPONSE']._serialized_end=1146
-  _globals['_CONVERSECONFIG']._serialized_start=1148
-  _globals['_CONVERSECONFIG']._serialized_end=1272
-  _globals['_BARGEIN']._serialized_start=1274
-  _globals['_BARGEIN']._serialized_end=1301
-  _globals['_CONVERSEREQUEST']._serialized_start=1304
-  _globals['_CONVERSEREQUEST']._serialized_end=1461
-  _globals['_CONVERSERESPONSE']._serialized_start=1464
-  _globals['_CONVERSERESPONSE']._serialized_end=1671
-  _globals['_PREGENERATEPHRASESREQUEST']._serialized_start=1673
-  _globals['_PREGENERATEPHRASESREQUEST']._serialized_end=1782
-  _globals['_PREGENERATEPHRASESRESPONSE']._serialized_start=1784
-  _globals['_PREGENERATEPHRASESRESPONSE']._serialized_end=1883
-  _globals['_PHRASE']._serialized_start=1885
-  _globals['_PHRASE']._serialized_end=1953
-  _globals['_LISTPHRASESREQUEST']._serialized_start=1955
-  _globals['_LISTPHRASESREQUEST']._serialized_end=2000
-  _globals['_LISTPHRASESRESPONSE']._serialized_start=2002
-  _globals['_LISTPHRASESRESPONSE']._serialized_end=2061
-  _globals['_VOICESERVICE']._serialized_start=2246
-  _globals['_VOICESERVICE']._serialized_end=2475
-  _globals['_VOICEADMINSERVICE']._serialized_start=2478
-  _globals['_VOICEADMINSERVICE']._serialized_end=2689
+  _globals['_AUDIOCOMPLETED']._serialized_end=617
+  _globals['_SAYREQUEST']._serialized_start=619
+  _globals['_SAYREQUEST']._serialized_end=743
+  _globals['_SAYRESPONSE']._serialized_start=746
+  _globals['_SAYRESPONSE']._serialized_end=904
+  _globals['_SAYHYBRIDREQUEST']._serialized_start=907
+  _globals['_SAYHYBRIDREQUEST']._serialized_end=1041
+  _globals['_SAYHYBRIDRESPONSE']._serialized_start=1044
+  _globals['_SAYHYBRIDRESPONSE']._serialized_end=1208
+  _globals['_CONVERSECONFIG']._serialized_start=1211
+  _globals['_CONVERSECONFIG']._serialized_end=1352
+  _globals['_BARGEIN']._serialized_start=1354
+  _globals['_BARGEIN']._serialized_end=1381
+  _globals['_CONVERSEREQUEST']._serialized_start=1384
+  _globals['_CONVERSEREQUEST']._serialized_end=1541
+  _globals['_CONVERSERESPONSE']._serialized_start=1544
+  _globals['_CONVERSERESPONSE']._serialized_end=1751
+  _globals['_PREGENERATEPHRASESREQUEST']._serialized_start=1753
+  _globals['_PREGENERATEPHRASESREQUEST']._serialized_end=1878
+  _globals['_PREGENERATEPHRASESRESPONSE']._serialized_start=1881
+  _globals['_PREGENERATEPHRASESRESPONSE']._serialized_end=2014
+  _globals['_PHRASE']._serialized_start=2016
+  _globals['_PHRASE']._serialized_end=2084
+  _globals['_LISTPHRASESREQUEST']._serialized_start=2086
+  _globals['_LISTPHRASESREQUEST']._serialized_end=2131
+  _globals['_LISTPHRASESRESPONSE']._serialized_start=2133
+  _globals['_LISTPHRASESRESPONSE']._serialized_end=2192
+  _globals['_VOICESERVICE']._serialized_start=2377
+  _globals['_VOICESERVICE']._serialized_end=2606
+  _globals['_VOICEADMINSERVICE']._serialized_start=2609
+  _globals['_VOICEADMINSERVICE']._serialized_end=2820
 # @@protoc_insertion_point(module_scope)

@@ -62,20 +62,26 @@ class AudioChunk(_message.Message):
     def __init__(self, samples: _Optional[bytes] = ..., sequence: _Optional[int] = ..., segment: _Optional[_Union[Segment, str]] = ..., text_span: _Optional[str] = ..., is_last: _Optional[bool] = ..., voice: _Optional[str] = ...) -> None: ...
 
 class AudioCompleted(_message.Message):
-    __slots__ = ("complete", "spoken_text", "audio_ms", "billed_characters", "reasons", "first_audio_ms")
+    __slots__ = ("complete", "spoken_text", "audio_ms", "billed_characters", "reasons", "first_audio_ms", "largest_gap_ms", "turn_id", "interrupted")
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     SPOKEN_TEXT_FIELD_NUMBER: _ClassVar[int]
     AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
     BILLED_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
     FIRST_AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
+    LARGEST_GAP_MS_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
     complete: bool
     spoken_text: str
     audio_ms: int
     billed_characters: int
     reasons: _containers.RepeatedScalarFieldContainer[str]
     first_audio_ms: float
-    def __init__(self, complete: _Optional[bool] = ..., spoken_text: _Optional[str] = ..., audio_ms: _Optional[int] = ..., billed_characters: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., first_audio_ms: _Optional[float] = ...) -> None: ...
+    largest_gap_ms: float
+    turn_id: str
+    interrupted: bool
+    def __init__(self, complete: _Optional[bool] = ..., spoken_text: _Optional[str] = ..., audio_ms: _Optional[int] = ..., billed_characters: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., first_audio_ms: _Optional[float] = ..., largest_gap_ms: _Optional[float] = ..., turn_id: _Optional[str] = ..., interrupted: _Optional[bool] = ...) -> None: ...
 
 class SayRequest(_message.Message):
     __slots__ = ("tenant_id", "text", "format", "locale", "voice")
@@ -126,16 +132,18 @@ class SayHybridResponse(_message.Message):
     def __init__(self, config: _Optional[_Union[AudioConfig, _Mapping]] = ..., chunk: _Optional[_Union[AudioChunk, _Mapping]] = ..., completed: _Optional[_Union[AudioCompleted, _Mapping]] = ...) -> None: ...
 
 class ConverseConfig(_message.Message):
-    __slots__ = ("tenant_id", "conversation_id", "format", "locale")
+    __slots__ = ("tenant_id", "conversation_id", "format", "locale", "user_id")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     LOCALE_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     conversation_id: str
     format: AudioFormat
     locale: str
-    def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., format: _Optional[_Union[AudioFormat, _Mapping]] = ..., locale: _Optional[str] = ...) -> None: ...
+    user_id: str
+    def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., format: _Optional[_Union[AudioFormat, _Mapping]] = ..., locale: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class BargeIn(_message.Message):
     __slots__ = ("heard_ms",)
@@ -166,26 +174,32 @@ class ConverseResponse(_message.Message):
     def __init__(self, config: _Optional[_Union[AudioConfig, _Mapping]] = ..., chunk: _Optional[_Union[AudioChunk, _Mapping]] = ..., completed: _Optional[_Union[AudioCompleted, _Mapping]] = ..., reply: _Optional[_Union[_router_pb2.ChatResponse, _Mapping]] = ...) -> None: ...
 
 class PregeneratePhrasesRequest(_message.Message):
-    __slots__ = ("tenant_id", "check", "format")
+    __slots__ = ("tenant_id", "check", "format", "locale")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     CHECK_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
+    LOCALE_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     check: bool
     format: AudioFormat
-    def __init__(self, tenant_id: _Optional[str] = ..., check: _Optional[bool] = ..., format: _Optional[_Union[AudioFormat, _Mapping]] = ...) -> None: ...
+    locale: str
+    def __init__(self, tenant_id: _Optional[str] = ..., check: _Optional[bool] = ..., format: _Optional[_Union[AudioFormat, _Mapping]] = ..., locale: _Optional[str] = ...) -> None: ...
 
 class PregeneratePhrasesResponse(_message.Message):
-    __slots__ = ("key", "outcome", "done_count", "total_count")
+    __slots__ = ("key", "outcome", "done_count", "total_count", "detail", "audio_ms")
     KEY_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     DONE_COUNT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
     key: str
     outcome: str
     done_count: int
     total_count: int
-    def __init__(self, key: _Optional[str] = ..., outcome: _Optional[str] = ..., done_count: _Optional[int] = ..., total_count: _Optional[int] = ...) -> None: ...
+    detail: str
+    audio_ms: int
+    def __init__(self, key: _Optional[str] = ..., outcome: _Optional[str] = ..., done_count: _Optional[int] = ..., total_count: _Optional[int] = ..., detail: _Optional[str] = ..., audio_ms: _Optional[int] = ...) -> None: ...
 
 class Phrase(_message.Message):
     __slots__ = ("key", "text", "audio_ms", "ready")

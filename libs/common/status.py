@@ -1,5 +1,6 @@
 """The one table between errors of the domain and gRPC statuses, read in both directions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
@@ -18,6 +19,8 @@ DOMAIN = "repartee"
 
 # Trailing metadata of every failed call: a serialized google.rpc.Status.
 DETAILS_KEY = "grpc-status-details-bin"
+# Beside it where waiting helps, for clients that read no details: whole milliseconds.
+RETRY_AFTER_KEY = "retry-after-ms"
 
 CODES: Mapping[ErrorKind, grpc.StatusCode] = MappingProxyType(
     {
@@ -72,15 +75,14 @@ def to_rpc_status(error: ReparteeError, *, request_id: str = "") -> status_pb2.S
         error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
     ]
     if error.kind is ErrorKind.EXHAUSTED:
-        violation = error_details_pb2.QuotaFailure.Violation(subject=error.reason, description=error.message)
-        details.append(error_details_pb2.QuotaFailure(violations=[violation]))
+        details.append(_quota_failure(error))
     elif error.kind is ErrorKind.PRECONDITION:
         details.append(_precondition_failure(error))
     elif error.violations:
         details.append(_bad_request(error.violations))
     if error.retry_after_seconds is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromMilliseconds(round(error.retry_after_seconds * 1000))
+        retry.retry_delay.FromMilliseconds(_milliseconds(error.retry_after_seconds))
         details.append(retry)
     if request_id:
         details.append(error_details_pb2.RequestInfo(request_id=request_id))
@@ -88,6 +90,14 @@ def to_rpc_status(error: ReparteeError, *, request_id: str = "") -> status_pb2.S
     for detail in details:
         status.details.add().Pack(detail)
     return status
+
+
+def trailing_metadata(error: ReparteeError, *, request_id: str = "") -> tuple[tuple[str, str | bytes], ...]:
+    """Returns the trailing metadata of a call that ends with `error`: its rich status, and when to try again."""
+    details = (DETAILS_KEY, to_rpc_status(error, request_id=request_id).SerializeToString())
+    if error.retry_after_seconds is None:
+        return (details,)
+    return details, (RETRY_AFTER_KEY, str(_milliseconds(error.retry_after_seconds)))
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
@@ -107,6 +117,9 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
             violations += [FieldViolation(each.field, each.description) for each in bad.field_violations]
         elif (failure := _unpack(detail, error_details_pb2.PreconditionFailure())) is not None:
             violations += [FieldViolation(each.subject, each.description) for each in failure.violations]
+        elif (quota := _unpack(detail, error_details_pb2.QuotaFailure())) is not None:
+            named = [each for each in quota.violations if each.subject != reason]
+            violations += [FieldViolation(each.subject, each.description) for each in named]
         elif (retry := _unpack(detail, error_details_pb2.RetryInfo())) is not None:
             retry_after = retry.retry_delay.ToMilliseconds() / 1000
     return RemoteError(
@@ -138,6 +151,16 @@ def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadR
     )
 
 
+def _quota_failure(error: ReparteeError) -> error_details_pb2.QuotaFailure:
+    """Returns whose limits are reached: those that the error names, else the error's own reason."""
+    whose = error.violations or (FieldViolation(error.reason, error.message),)
+    return error_details_pb2.QuotaFailure(
+        violations=[
+            error_details_pb2.QuotaFailure.Violation(subject=each.field, description=each.description) for each in whose
+        ]
+    )
+
+
 def _precondition_failure(error: ReparteeError) -> error_details_pb2.PreconditionFailure:
     places = error.violations or (FieldViolation("", error.message),)
     return error_details_pb2.PreconditionFailure(
@@ -148,6 +171,11 @@ def _precondition_failure(error: ReparteeError) -> error_details_pb2.Preconditio
             for each in places
         ]
     )
+
+
+def _milliseconds(seconds: float) -> int:
+    # Rounded up, because a retry that comes too early is only refused again; microseconds are the clocks' noise.
+    return math.ceil(round(seconds * 1000, 3))
 
 
 def _number(code: grpc.StatusCode) -> int:

@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from libs.common.errors import ReparteeError
-from libs.common.status import DETAILS_KEY, code_of, from_rpc_error, to_rpc_status
+from libs.common.status import code_of, from_rpc_error, trailing_metadata
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +37,7 @@ def to_error(problem: BaseException, *, rpc: str, request_id: str) -> ReparteeEr
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ReparteeError, *, request_id: str) -> NoReturn:
     """Ends the call with the rich status of `error`. Always raises: gRPC's own way to end a handler."""
-    status = to_rpc_status(error, request_id=request_id)
-    await context.abort(code_of(error), error.message, ((DETAILS_KEY, status.SerializeToString()),))
+    await context.abort(code_of(error), error.message, trailing_metadata(error, request_id=request_id))
 
 
 def stack_without_text(problem: BaseException) -> str:

@@ -29,6 +29,7 @@ _TEXT_NAMES = frozenset({"message", "text", "query"})
 # Bytes of UTF-8 where a field differs from the rule above, as its comment in the proto says.
 _BYTES: Mapping[str, int] = {
     "repartee.v1.ExtractFactsRequest.text": 64 * 1024,
+    "repartee.v1.GenerateRequest.prompt": 4096,
     "repartee.v1.StoreAnswerRequest.text": 8192,
     "repartee.v1.PutTenantRequest.bundle_yaml": 256 * 1024,
 }

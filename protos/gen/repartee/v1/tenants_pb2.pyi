@@ -162,7 +162,7 @@ class QueryUsageRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., group_by: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UsageRow(_message.Message):
-    __slots__ = ("group", "conversations", "messages", "errors", "escalations", "cache_hits", "prompt_tokens", "completion_tokens", "cost_usd", "p50_time", "p95_time", "p99_time", "wasted_tokens", "calls", "confidence")
+    __slots__ = ("group", "conversations", "messages", "errors", "escalations", "cache_hits", "prompt_tokens", "completion_tokens", "cost_usd", "p50_time", "p95_time", "p99_time", "wasted_tokens", "calls", "confidence", "unpriced_calls")
     class GroupEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -185,6 +185,7 @@ class UsageRow(_message.Message):
     WASTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    UNPRICED_CALLS_FIELD_NUMBER: _ClassVar[int]
     group: _containers.ScalarMap[str, str]
     conversations: int
     messages: int
@@ -200,7 +201,8 @@ class UsageRow(_message.Message):
     wasted_tokens: float
     calls: int
     confidence: float
-    def __init__(self, group: _Optional[_Mapping[str, str]] = ..., conversations: _Optional[int] = ..., messages: _Optional[int] = ..., errors: _Optional[int] = ..., escalations: _Optional[int] = ..., cache_hits: _Optional[int] = ..., prompt_tokens: _Optional[float] = ..., completion_tokens: _Optional[float] = ..., cost_usd: _Optional[float] = ..., p50_time: _Optional[float] = ..., p95_time: _Optional[float] = ..., p99_time: _Optional[float] = ..., wasted_tokens: _Optional[float] = ..., calls: _Optional[int] = ..., confidence: _Optional[float] = ...) -> None: ...
+    unpriced_calls: int
+    def __init__(self, group: _Optional[_Mapping[str, str]] = ..., conversations: _Optional[int] = ..., messages: _Optional[int] = ..., errors: _Optional[int] = ..., escalations: _Optional[int] = ..., cache_hits: _Optional[int] = ..., prompt_tokens: _Optional[float] = ..., completion_tokens: _Optional[float] = ..., cost_usd: _Optional[float] = ..., p50_time: _Optional[float] = ..., p95_time: _Optional[float] = ..., p99_time: _Optional[float] = ..., wasted_tokens: _Optional[float] = ..., calls: _Optional[int] = ..., confidence: _Optional[float] = ..., unpriced_calls: _Optional[int] = ...) -> None: ...
 
 class QueryUsageResponse(_message.Message):
     __slots__ = ("rows",)

@@ -1,0 +1,1 @@
+"""What models cost: prices, daily budgets, and the ledger of every paid call."""

@@ -11,9 +11,11 @@ from repartee.v1 import engine_pb2, engine_pb2_grpc
 from services.hybrid_engine.adapters.messages import read_turn, write_state
 from services.hybrid_engine.bundles import BundleOfCaller
 from services.hybrid_engine.flow.bundle_rules import rules_of
-from services.hybrid_engine.hybrid.answering import decide_turn
+from services.hybrid_engine.flow.reading import read
+from services.hybrid_engine.flow.step import take_step
 from services.hybrid_engine.llm.choosing import Cascades
-from services.hybrid_engine.llm.tiers import Cascade, ChatModel, LlmMode
+from services.hybrid_engine.llm.guarded_tier import GuardedTier, TierState
+from services.hybrid_engine.llm.mode import LlmMode
 
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
@@ -23,6 +25,24 @@ _MODES = {
     LlmMode.AUTO: engine_pb2.LLM_MODE_AUTO,
     LlmMode.ENABLED: engine_pb2.LLM_MODE_ENABLED,
     LlmMode.DISABLED: engine_pb2.LLM_MODE_DISABLED,
+}
+_STATES = {
+    TierState.DISABLED: engine_pb2.Tier.STATE_DISABLED,
+    TierState.UNKNOWN: engine_pb2.Tier.STATE_UNSPECIFIED,
+    TierState.UP: engine_pb2.Tier.STATE_UP,
+    TierState.REACHABLE_EMPTY: engine_pb2.Tier.STATE_REACHABLE_EMPTY,
+    TierState.DEGRADED: engine_pb2.Tier.STATE_DEGRADED,
+    TierState.OPEN: engine_pb2.Tier.STATE_OPEN,
+    TierState.HALF_OPEN: engine_pb2.Tier.STATE_HALF_OPEN,
+}
+_DETAILS = {
+    TierState.DISABLED: "It refused its credentials or does not know its models.",
+    TierState.UNKNOWN: "Not asked yet.",
+    TierState.UP: "It answered when it was last asked.",
+    TierState.REACHABLE_EMPTY: "It answers, and has no model loaded; the first request may wait for one.",
+    TierState.DEGRADED: "It answers, and failed within the last minute.",
+    TierState.OPEN: "It failed lately and is left alone.",
+    TierState.HALF_OPEN: "One request at a time finds out whether it is back.",
 }
 
 
@@ -39,7 +59,7 @@ class EngineAdminServicer(engine_pb2_grpc.EngineAdminServiceServicer):
         """Lists the cascade of a tenant, or of the process when none is named."""
         of_tenant = current().principal.tenant is not None
         cascade = self._cascades.of(await self._bundles()) if of_tenant else self._cascades.of_process
-        tiers = [_tier(tier, cascade) for tier in cascade.tiers]
+        tiers = [_tier(tier, cascade.mode) for tier in cascade.tiers]
         return engine_pb2.ListTiersResponse(tiers=tiers, mode=_MODES[cascade.mode])
 
     async def SetLlmMode(
@@ -55,12 +75,13 @@ class EngineAdminServicer(engine_pb2_grpc.EngineAdminServiceServicer):
     ) -> engine_pb2.ExplainDecisionResponse:
         """Decides a turn without answering it."""
         bundle = await self._bundles()
-        decided = decide_turn(read_turn(request.turn), rules_of(bundle))
+        turn, rules = read_turn(request.turn), rules_of(bundle)
+        step = take_step(turn.state, turn.event, read(turn.event, turn.state, rules), rules)
         facts = extract_facts(request.turn.text, country=bundle.country, places=bundle.places())
         return engine_pb2.ExplainDecisionResponse(
-            state=write_state(decided.state),
-            action=decided.decision.action,
-            rule=decided.decision.rule,
+            state=write_state(step.state),
+            action=step.action,
+            rule=step.rule.name,
             facts=[f"{fact.kind}={fact.value}{' ' + fact.unit if fact.unit else ''}" for fact in facts],
         )
 
@@ -73,12 +94,22 @@ def _mode(mode: engine_pb2.LlmMode) -> LlmMode:
     return known
 
 
-def _tier(tier: ChatModel, cascade: Cascade) -> engine_pb2.Tier:
-    state, detail = engine_pb2.Tier.STATE_UNSPECIFIED, "Not asked yet, or answering."
-    if cascade.mode is LlmMode.DISABLED:
-        state, detail = engine_pb2.Tier.STATE_DISABLED, "Models are switched off in this process."
-    elif cascade.resting(tier.name):
-        state, detail = engine_pb2.Tier.STATE_OPEN, "It failed lately and is left alone for a few seconds."
-    elif cascade.answered(tier.name):
-        state, detail = engine_pb2.Tier.STATE_UP, "It answered when last asked."
-    return engine_pb2.Tier(name=tier.name, state=state, models=tier.models, detail=detail)
+def _tier(tier: GuardedTier, mode: LlmMode) -> engine_pb2.Tier:
+    state = tier.state(mode)
+    return engine_pb2.Tier(
+        name=tier.name,
+        state=_STATES[state],
+        models=tier.model.models,
+        detail=_detail(tier, state, mode),
+        retry_in_seconds=tier.breaker.retry_in() if state is TierState.OPEN else 0.0,
+    )
+
+
+def _detail(tier: GuardedTier, state: TierState, mode: LlmMode) -> str:
+    if mode is LlmMode.DISABLED:
+        return "Models are switched off in this process."
+    if not tier.has_key:
+        return "Its key is not in the environment."
+    if state is TierState.OPEN and tier.breaker.is_closed:
+        return "It did not answer its last probe."
+    return _DETAILS[state]

@@ -1,11 +1,12 @@
 """EngineService: protobuf in and out of an engine."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import grpc
 
 from repartee.v1 import engine_pb2, engine_pb2_grpc
-from services.hybrid_engine.adapters.messages import read_turn, write_answer
+from services.hybrid_engine.adapters.messages import read_turn, write_answer, write_event
 from services.hybrid_engine.turn import Answering
 
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
@@ -27,9 +28,9 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
     async def StreamAnswer(
         self, request: engine_pb2.StreamAnswerRequest, context: grpc.ServicerContext
     ) -> AsyncIterator[engine_pb2.StreamAnswerResponse]:
-        """Answers one turn as events. The text is held back until it is checked, so none is ever taken back."""
-        answer = await self._answering.answer(read_turn(request.turn))
-        yield engine_pb2.StreamAnswerResponse(sequence=0, started=engine_pb2.AnswerStarted(action=answer.action))
-        yield engine_pb2.StreamAnswerResponse(sequence=1, delta=engine_pb2.AnswerDelta(text=answer.text))
-        completed = engine_pb2.AnswerCompleted(answer=write_answer(answer), complete=True, finish_reason="stop")
-        yield engine_pb2.StreamAnswerResponse(sequence=2, completed=completed)
+        """Answers one turn as events. A caller that leaves ends the call to the model too."""
+        sequence = 0
+        async with aclosing(self._answering.stream(read_turn(request.turn))) as events:
+            async for event in events:
+                yield write_event(sequence, event)
+                sequence += 1

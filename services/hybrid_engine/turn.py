@@ -1,10 +1,12 @@
 """A turn and its answer, as both engines and the servicer see them, and the port that finds passages."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from services.hybrid_engine.flow.state import Event, FlowState
+from services.hybrid_engine.llm.chat import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the customer said now, and everything said before."""
+    """What the customer said now, and everything said before.
+
+    `shadow` marks a copy of a turn that the other engine serves; `assigned_variant` is `hybrid`, `classic` or, for the
+    engine's own, empty. Both only change on which row of the ledger the turn goes. `nothing_found` says that the
+    documents were asked the same a moment ago, in vain.
+    """
 
     event: Event
     state: FlowState
@@ -34,6 +41,9 @@ class Turn:
     locale: str = ""
     channel: str = ""
     agent: str = ""
+    shadow: bool = False
+    assigned_variant: str = ""
+    nothing_found: bool = False
 
 
 class Wording(Enum):
@@ -42,6 +52,7 @@ class Wording(Enum):
     MODEL = "model"
     TEMPLATE = "template"
     EXTRACT = "extract"
+    CANNED = "canned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +67,24 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a model read and wrote; `wasted` are tokens of text that was thrown away."""
+    """What a model read and wrote; `wasted` are tokens of text that was thrown away.
+
+    `cost_micro_usd` is the price of all three, in millionths of a dollar.
+    """
 
     prompt: int = 0
     completion: int = 0
     wasted: int = 0
+    cost_micro_usd: int = 0
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        """Returns the sum."""
+        return Tokens(
+            self.prompt + other.prompt,
+            self.completion + other.completion,
+            self.wasted + other.wasted,
+            self.cost_micro_usd + other.cost_micro_usd,
+        )
 
 
 NO_TOKENS = Tokens()
@@ -68,7 +92,11 @@ NO_TOKENS = Tokens()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to say, the state after, and how it came about."""
+    """What to say, the state after, and how it came about.
+
+    `complete` is false for a text that was cut and closed with a canned phrase. `finish_reason` is `stop`, `length`,
+    `content_filter`, `template`, `extract`, `canned` or `stall`. `attempts` are the tries of tiers, in order.
+    """
 
     text: str
     action: str
@@ -87,6 +115,42 @@ class Answer:
     cacheable: bool = False
     knowledge_epoch: int = 0
     embedding: Vector | None = None
+    attempts: tuple[Attempt, ...] = ()
+    complete: bool = True
+    finish_reason: str = "stop"
+    # The documents were asked, and none answers.
+    nothing_found: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A streamed answer began: its action is decided."""
+
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text to append; it passed the checks."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """What was said so far is void; `reason` is UPPER_SNAKE."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The end; the text of `answer` is that of the pieces since the last `Voided`."""
+
+    answer: Answer
+
+
+AnswerEvent = Began | Piece | Voided | Completed
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +196,12 @@ class Answering(Protocol):
         """Returns the answer to `turn` for the tenant of the current request.
 
         Raises NotFound (TENANT_NOT_FOUND); Unavailable (NO_TIER_AVAILABLE) from an engine that needs a model.
+        """
+        ...
+
+    def stream(self, turn: Turn) -> AsyncGenerator[AnswerEvent]:
+        """Yields the same answer in pieces: Began, Piece and Voided in any number, and Completed at last.
+
+        Raises as `answer`, and ends its model's call when it is closed.
         """
         ...

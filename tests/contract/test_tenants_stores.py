@@ -16,8 +16,11 @@ from libs.common.tenants.directory import TenantDirectory
 from libs.common.tenants.file_source import FileTenantStore
 from libs.common.tenants.memory_source import MemoryTenantStore
 from libs.common.tenants.open_store import open_tenant_store
+from libs.common.tenants.overrides import Overrides
 from libs.common.tenants.redis_source import RedisTenantStore
 from libs.common.tenants.stored import TenantStore
+from libs.common.tenants.validation import parse_bundle
+from tests.fakes.router_world import BUNDLE_YAML
 from tests.unit.test_tenants_bundle import MINIMAL
 
 SHOP, OTHER = TenantId("my-shop"), TenantId("other-shop")
@@ -122,6 +125,97 @@ async def test_a_directory_follows_the_store(store: TenantStore) -> None:
         await put(store, MINIMAL.replace("My Shop", "New Name"))
         while (await directory.get(SHOP)).name != "New Name":
             await soon(0)
+
+
+async def test_overrides_are_a_version_beside_the_bundle(store: TenantStore) -> None:
+    await put(store, "a")
+    assert await store.override(SHOP, '{"x": "é"}', actor="bea", reason="wording", expected_version=1) == 2
+    kept = await store.fetch(SHOP)
+    assert kept is not None
+    assert (kept.version, kept.bundle_yaml, kept.overrides) == (2, "a", '{"x": "é"}')
+    assert (kept.actor, kept.reason, kept.update_time) == ("bea", "wording", NOW)
+    assert await store.override(SHOP, '{"x": "é"}', actor="bea", reason="again", expected_version=2) == 2
+    # A bundle that is put leaves them as they are.
+    outcome = await store.put(SHOP, "b", actor="ana", reason="why", expected_version=2)
+    assert (outcome.stored.version, outcome.stored.overrides) == (3, '{"x": "é"}')
+    assert await store.fetch(SHOP) == outcome.stored
+    assert await store.override(SHOP, "", actor="bea", reason="reset", expected_version=3) == 4
+    reset = await store.fetch(SHOP)
+    assert reset is not None
+    assert reset.overrides == ""
+
+
+async def test_no_overrides_are_no_change_of_a_bundle_without_any(store: TenantStore) -> None:
+    await put(store, "a")
+    assert await store.override(SHOP, "", actor="bea", reason="reset", expected_version=1) == 1
+
+
+async def test_overrides_need_the_version_they_were_made_for(store: TenantStore) -> None:
+    for expected in (1, 2):
+        with pytest.raises(Conflict) as conflict:
+            await store.override(SHOP, "{}", actor="bea", reason="why", expected_version=expected)
+        assert conflict.value.metadata["actual_version"] == ("0" if expected == 1 else "1")
+        await put(store, "a")
+    results = await asyncio.gather(
+        *(store.override(SHOP, f"{n}", actor="bea", reason="why", expected_version=1) for n in range(8)),
+        return_exceptions=True,
+    )
+    assert sorted(result for result in results if isinstance(result, int)) == [2]
+
+
+async def test_a_deleted_tenant_leaves_no_overrides_to_the_next(store: TenantStore) -> None:
+    await put(store, "a")
+    await store.override(SHOP, "{}", actor="bea", reason="why", expected_version=1)
+    await store.delete(SHOP, actor="ana", reason="why")
+    assert (await put(store, "a"))[0] == 4
+    kept = await store.fetch(SHOP)
+    assert kept is not None
+    assert kept.overrides == ""
+
+
+async def test_lists_have_names_and_no_bundles(store: TenantStore) -> None:
+    await store.put(SHOP, "a", actor="ana", reason="why", name="Le Magasin")
+    (listed,) = await store.list_tenants()
+    assert (listed.tenant, listed.version, listed.name, listed.bundle_yaml) == (SHOP, 1, "Le Magasin", "")
+    assert (listed.actor, listed.update_time) == ("ana", NOW)
+    fetched = await store.fetch(SHOP)
+    assert fetched is not None
+    assert (fetched.name, fetched.bundle_yaml) == ("Le Magasin", "a")
+
+
+async def test_a_directory_serves_the_bundle_with_its_overrides(store: TenantStore) -> None:
+    tenant, bundle = TenantId("shop"), parse_bundle(BUNDLE_YAML)
+    await put(store, BUNDLE_YAML, tenant)
+    async with asyncio.timeout(10), TenantDirectory(store, wait=soon) as directory:
+        assert (await directory.get(tenant)).templates["ask_zone"] == "Dans quelle commune ?"
+        overrides = Overrides().with_template(bundle, action="ask_zone", text="Où ça ?")
+        await store.override(tenant, overrides.to_json(), actor="bea", reason="shorter", expected_version=1)
+        while (await directory.get(tenant)).templates["ask_zone"] != "Où ça ?":
+            await soon(0)
+
+
+async def test_overrides_that_do_not_fit_or_cannot_be_read_never_cost_the_tenant(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, tenant = MemoryTenantStore(), TenantId("shop")
+    await put(store, BUNDLE_YAML, tenant)
+    unfit = Overrides(templates={"": {"ask_size": "Taille ?", "ask_zone": "Où ça ?"}})
+    await store.override(tenant, unfit.to_json(), actor="bea", reason="why", expected_version=1)
+    async with TenantDirectory(store, wait=soon) as directory:
+        assert (await directory.get(tenant)).templates["ask_zone"] == "Où ça ?"
+        assert "overrides.templates.fr.ask_size is left out" in caplog.text
+    await store.override(tenant, "{broken", actor="bea", reason="why", expected_version=2)
+    async with TenantDirectory(store, wait=soon) as directory:
+        assert (await directory.get(tenant)).templates["ask_zone"] == "Dans quelle commune ?"
+
+
+async def test_overrides_edited_by_hand_count_as_one_version_more(tmp_path: Path) -> None:
+    store = FileTenantStore(tmp_path)
+    await put(store, "a")
+    (tmp_path / SHOP / "overrides.json").write_text("{}", encoding="utf-8")
+    edited = await store.fetch(SHOP)
+    assert edited is not None
+    assert (edited.version, edited.overrides, edited.actor) == (2, "{}", "file")
 
 
 async def test_a_file_edited_by_hand_counts_as_one_version_more(tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
 """What the engine's tests stand on: the example tenants, passages and models that do as they are told."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import cache
 from pathlib import Path
 
-from libs.common.errors import ReparteeError, Unavailable
+from libs.common.errors import ReparteeError
 from libs.common.tenants.bundle import TenantBundle
 from libs.common.tenants.validation import parse_bundle
 from services.hybrid_engine.flow.bundle_rules import rules_of
 from services.hybrid_engine.flow.rules import FlowRules
 from services.hybrid_engine.flow.state import Attached, Event, FlowState
-from services.hybrid_engine.llm.tiers import ChatPrompt, ChatReply
+from services.hybrid_engine.llm.chat import ChatPrompt
+from services.hybrid_engine.llm.faults import Fault, TierFailure
+from services.hybrid_engine.llm.model import Piece, TokenCount
 from services.hybrid_engine.turn import Found, Passage, Turn, Vector
 
 _TENANTS = Path(__file__).parents[2] / "examples" / "tenants"
@@ -79,9 +81,18 @@ class FakeModel:
         """Its models."""
         return ("fake-1",)
 
-    async def complete(self, prompt: ChatPrompt, *, timeout_seconds: float) -> ChatReply:
+    async def stream(
+        self, prompt: ChatPrompt, *, model: str, temperature: float | None = None, json: bool = False
+    ) -> AsyncGenerator[Piece, None]:
         """Says the next reply."""
         self.prompts.append(prompt)
         if not self._replies:
-            raise Unavailable("LLM_UNAVAILABLE", "The script is over.")
-        return ChatReply(self._replies.pop(0), self._name, "stop", 10, 5)
+            raise TierFailure(Fault.BAD_REQUEST, self._name)
+        yield Piece(self._replies.pop(0), "stop", TokenCount(10, 5))
+
+    async def probe(self) -> Sequence[str]:
+        """Lists its models."""
+        return self.models
+
+    async def warm_up(self) -> None:
+        """Is warm."""

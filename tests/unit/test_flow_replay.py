@@ -46,6 +46,31 @@ def test_replaying_a_conversation_gives_the_same_state_bit_for_bit(events: list[
     assert wire(replay(events, RULES)) == wire(replay(events, RULES))
 
 
+CALLS = st.lists(
+    st.sampled_from(
+        ["allô", "plus d'internet", "c'est lent", "mon wifi est faible", "il est rouge", "non, vert", "oui", "non",
+         "fait",
+         "c'est quoi le voyant orange ?", "un technicien", "annule", "une panne", "0612345678", "non le 0699887766",
+         "le matin", "euh", "ça marche", "j'y arrive pas", ""]
+    ),
+    max_size=14,
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150)
+@given(CALLS, st.integers(min_value=0, max_value=16383))
+def test_a_call_in_phases_may_restart_anywhere(messages: list[str], restarts: int) -> None:
+    """Each set bit of `restarts` is an engine that ends, and another that goes on from the state on the wire."""
+    rules = example_rules("sav-internet")
+    events = [Event(f"t{at}", "c", message) for at, message in enumerate(messages)]
+    state = FlowState(flow_id=rules.flow_id)
+    for at, event in enumerate(events):
+        if (restarts >> at) & 1:
+            state = read_state(type(write_state(state)).FromString(wire(state)))
+        state = fold(state, event, rules)
+    assert wire(state) == wire(replay(events, rules))
+
+
 @settings(deadline=None, max_examples=100)
 @given(EVENTS)
 def test_a_state_survives_its_way_over_the_wire_between_turns(events: list[Event]) -> None:

@@ -46,7 +46,7 @@ def line_of(part: str, text: str) -> int:
     return text[: text.index(part)].count("\n") + 1
 
 
-@pytest.mark.parametrize("tenant", ["rue-du-gros", "escopines"])
+@pytest.mark.parametrize("tenant", ["rue-du-gros", "escopines", "sav-internet", "serda-bot"])
 def test_an_example_is_valid_and_named_like_its_folder(tenant: str) -> None:
     bundle = parse_bundle((EXAMPLES / tenant / "tenant.yaml").read_text(encoding="utf-8"))
     assert bundle.id == tenant
@@ -159,7 +159,13 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_document() -> None:
     text = changed("kind: phone", "kind: fone", text)
     text = changed("channel: whatsapp", "chanel: whatsapp", text)
     places = list(problems(text))
-    assert [place.split(" ")[1] for place in places] == ["channel", "chanel", "flow.slots[3].kind", "cache.threshold"]
+    assert [place.split(" ")[1] for place in places] == [
+        "channel",
+        "country",
+        "chanel",
+        "flow.slots[3].kind",
+        "cache.threshold",
+    ]
     lines = [int(place.split(":")[1].split(" ")[0]) for place in places]
     assert lines == sorted(lines)
 

@@ -10,7 +10,7 @@ from libs.common.tenants.bundle import TenantBundle, template_variables
 from libs.common.tenants.validation import parse_bundle
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "tenants"
-TENANTS = ("rue-du-gros", "escopines")
+TENANTS = ("rue-du-gros", "escopines", "serda-bot", "sav-internet")
 
 
 def bundle_of(tenant: str) -> TenantBundle:

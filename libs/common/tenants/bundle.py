@@ -10,6 +10,7 @@ from libs.common.facts import Places
 from libs.common.tenants.flow_parts import Flow, Payment, Phone, Slot, SlotKind, Zone
 from libs.common.tenants.llm_parts import Llm, Tier
 from libs.common.tenants.part import CannedReply, Identifier, Part, Text, Word
+from libs.common.tenants.rule_parts import FLOW_ACTIONS
 
 __all__ = [
     "Agent",
@@ -35,8 +36,6 @@ __all__ = [
 
 Channel = Literal["whatsapp", "messenger", "instagram", "telegram", "sms", "twitch", "web", "voice", "plain"]
 
-# Actions that every flow has besides those of its slots.
-FLOW_ACTIONS = ("confirm", "done", "handoff", "cancel")
 # Filled from the bundle itself, in every template.
 BUNDLE_VARIABLES = frozenset({"amount", "currency", "pay_number", "business", "zones", "digits", "steps"})
 _ASK_VARIABLES = BUNDLE_VARIABLES | {"step", "missing"}
@@ -80,6 +79,8 @@ class Cache(Part):
     # Cosine similarity; the default belongs to the embedder that is shipped.
     threshold: Annotated[float, Field(ge=0.8, le=1)] = 0.88
     ttl_days: Annotated[int, Field(ge=1, le=30)] = 7
+    # Keep an answer only when its question comes a second time: for tenants whose questions rarely repeat.
+    second_ask: bool = False
 
 
 class Knowledge(Part):
@@ -187,6 +188,11 @@ class TenantBundle(Part):
         """
         return _fill(self.templates[action], {**self._constants, **values})
 
+    def render_in(self, language: str, action: str, /, **values: object) -> str:
+        """Returns the action's template in `language`, as `render`; the tenant's own where it is not translated."""
+        template = self.translations.get(language, {}).get(action) or self.templates[action]
+        return _fill(template, {**self._constants, **values})
+
     def emergency_text(self, slot: str = "") -> str:
         """Returns the text that is left when everything failed, for the next missing slot; the default without one."""
         return _fill(self.emergency.get(slot) or self.emergency["default"], self._constants)
@@ -200,7 +206,7 @@ def template_variables(bundle_flow: Flow | None, action: str) -> frozenset[str] 
         return _ASK_VARIABLES
     if action == "confirm":
         return _RECAP_VARIABLES | names
-    if action == "done":
+    if action == "done" or (bundle_flow and action in {*bundle_flow.own_actions(), *bundle_flow.says_back()}):
         return _RECAP_VARIABLES | names | {"order_id"}
     if action in FLOW_ACTIONS:
         return BUNDLE_VARIABLES | {"order_id"}

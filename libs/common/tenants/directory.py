@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self, cast
 from libs.common.errors import InvalidRequest, NotFound, ReparteeError, Unavailable
 from libs.common.request_context import TenantId
 from libs.common.tenants.bundle import TenantBundle
+from libs.common.tenants.overrides import Overrides, with_overrides
 from libs.common.tenants.stored import StoredTenant
 from libs.common.tenants.validation import parse_bundle
 
@@ -40,6 +41,7 @@ class _Entry:
     # None: there is no such tenant.
     bundle: TenantBundle | None
     bundle_yaml: str
+    overrides: str
     # A point of the monotonic clock.
     fresh_until: float
 
@@ -132,7 +134,7 @@ class TenantDirectory:
         # A change that was announced while this was being read may have come after the read.
         if self._fetches.get(tenant) is not asyncio.current_task():
             fresh_until = -math.inf
-        entry = _Entry(bundle, stored.bundle_yaml if stored else "", fresh_until)
+        entry = _Entry(bundle, stored.bundle_yaml if stored else "", stored.overrides if stored else "", fresh_until)
         self._entries[tenant] = entry
         self._entries.move_to_end(tenant)
         while len(self._entries) > self._max_tenants:
@@ -140,7 +142,8 @@ class TenantDirectory:
         return entry
 
     def _parse(self, stored: StoredTenant, known: _Entry | None) -> TenantBundle:
-        if known and known.bundle and known.bundle_yaml == stored.bundle_yaml:
+        texts = (stored.bundle_yaml, stored.overrides)
+        if known and known.bundle and (known.bundle_yaml, known.overrides) == texts:
             return known.bundle
         try:
             bundle = parse_bundle(stored.bundle_yaml)
@@ -152,7 +155,7 @@ class TenantDirectory:
             ) from error
         if bundle.id != stored.tenant:
             raise Unavailable("TENANT_BUNDLE_INVALID", "The stored bundle names another tenant; put it again.")
-        return bundle
+        return _overridden(bundle, stored)
 
     async def _watch(self) -> None:
         while True:
@@ -179,6 +182,20 @@ class TenantDirectory:
             self._fetches.clear()
         else:
             self._fetches.pop(tenant, None)
+
+
+def _overridden(bundle: TenantBundle, stored: StoredTenant) -> TenantBundle:
+    """Returns the bundle with what was set beside it; what does not fit is left out and said, never the tenant."""
+    if not stored.overrides:
+        return bundle
+    try:
+        overridden, problems = with_overrides(bundle, Overrides.from_json(stored.overrides))
+    except ValueError:
+        log.error("tenant %s: its overrides cannot be read; the bundle is served without them", stored.tenant)
+        return bundle
+    for problem in problems:
+        log.warning("tenant %s: %s is left out: %s", stored.tenant, problem.field, problem.description)
+    return overridden
 
 
 class _Changes(Protocol):

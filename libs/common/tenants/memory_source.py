@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from libs.common.request_context import TenantId
@@ -27,25 +28,32 @@ class MemoryTenantStore:
         return self._tenants.get(tenant)
 
     async def put(
-        self, tenant: TenantId, bundle_yaml: str, *, actor: str, reason: str, expected_version: int = 0
+        self, tenant: TenantId, bundle_yaml: str, *, actor: str, reason: str, expected_version: int = 0, name: str = ""
     ) -> PutOutcome:
         """See `TenantStore`."""
-        current = self._tenants.get(tenant)
-        version = current.version if current else 0
-        if expected_version and expected_version != version:
-            raise version_mismatch(expected_version, version)
+        current = self._checked(tenant, expected_version)
         if current and current.bundle_yaml == bundle_yaml:
             return PutOutcome(current, changed=False)
-        version = self._versions.get(tenant, 0) + 1
-        stored = StoredTenant(tenant, version, bundle_yaml, self._now(), actor, reason)
-        self._versions[tenant] = version
-        self._tenants[tenant] = stored
-        self._announce(tenant)
+        overrides = current.overrides if current else ""
+        stored = self._keep(StoredTenant(tenant, 0, bundle_yaml, self._now(), actor, reason, overrides, name))
         return PutOutcome(stored, changed=True)
+
+    async def override(
+        self, tenant: TenantId, overrides: str, *, actor: str, reason: str, expected_version: int
+    ) -> int:
+        """See `TenantStore`."""
+        current = self._checked(tenant, expected_version)
+        if current is None:
+            raise version_mismatch(expected_version, 0)
+        if current.overrides == overrides:
+            return current.version
+        changed = replace(current, overrides=overrides, update_time=self._now(), actor=actor, reason=reason)
+        return self._keep(changed).version
 
     async def list_tenants(self, *, after: str = "", limit: int = 100) -> list[StoredTenant]:
         """See `TenantStore`."""
-        return [self._tenants[tenant] for tenant in sorted(self._tenants) if tenant > after][:limit]
+        wanted = [tenant for tenant in sorted(self._tenants) if tenant > after][:limit]
+        return [replace(self._tenants[tenant], bundle_yaml="", overrides="") for tenant in wanted]
 
     async def delete(self, tenant: TenantId, *, actor: str, reason: str) -> bool:  # noqa: ARG002  # nothing here keeps them
         """See `TenantStore`."""
@@ -65,6 +73,20 @@ class MemoryTenantStore:
                 yield await changes.get()
         finally:
             self._watchers.discard(changes)
+
+    def _checked(self, tenant: TenantId, expected_version: int) -> StoredTenant | None:
+        current = self._tenants.get(tenant)
+        version = current.version if current else 0
+        if expected_version and expected_version != version:
+            raise version_mismatch(expected_version, version)
+        return current
+
+    def _keep(self, changed: StoredTenant) -> StoredTenant:
+        stored = replace(changed, version=self._versions.get(changed.tenant, 0) + 1)
+        self._versions[stored.tenant] = stored.version
+        self._tenants[stored.tenant] = stored
+        self._announce(stored.tenant)
+        return stored
 
     def _announce(self, tenant: TenantId) -> None:
         for changes in self._watchers:

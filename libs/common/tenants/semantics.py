@@ -1,21 +1,24 @@
 """What a well-formed bundle must still get right: names that meet, texts for every action, numbers that exist."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import phonenumbers
 
 from libs.common.tenants.bundle import (
     BUNDLE_VARIABLES,
-    FLOW_ACTIONS,
     Flow,
     TenantBundle,
     template_variables,
     variables_of,
 )
+from libs.common.tenants.flow_semantics import flow_problems
+from libs.common.tenants.llm_parts import tier_contradictions
+from libs.common.tenants.problems import Problem, twice, unknown
+from libs.common.tenants.rule_parts import FLOW_ACTIONS
 from libs.common.tenants.yaml_tree import Path
-from libs.common.text_fold import fold
 
-Problem = tuple[Path, str]
+# Kinds of slots for which the engine has no words of its own when a value is not good.
+_EXPLAINED = frozenset({"choice", "number", "pattern"})
 
 
 def find_contradictions(bundle: TenantBundle) -> list[Problem]:
@@ -23,8 +26,10 @@ def find_contradictions(bundle: TenantBundle) -> list[Problem]:
     return [
         *_places_and_languages(bundle),
         *_agents(bundle),
-        *(_flow(bundle.flow, bundle.country) if bundle.flow else ()),
+        *_routing(bundle),
+        *(flow_problems(bundle.flow, bundle.country) if bundle.flow else ()),
         *_templates(bundle),
+        *_translations(bundle),
         *_emergency(bundle),
         *_tiers(bundle),
     ]
@@ -35,61 +40,58 @@ def _places_and_languages(bundle: TenantBundle) -> Iterator[Problem]:
         yield ("country",), f"{bundle.country!r} is not a country code of ISO 3166, such as 'CI' or 'FR'"
     if bundle.locale[:2] not in bundle.languages:
         yield ("locale",), f"its language {bundle.locale[:2]!r} is not in `languages`"
-    yield from _twice(("languages",), bundle.languages)
+    yield from twice(("languages",), bundle.languages)
 
 
 def _agents(bundle: TenantBundle) -> Iterator[Problem]:
-    yield from _twice(("agents",), [agent.id for agent in bundle.agents], key="id")
+    yield from twice(("agents",), [agent.id for agent in bundle.agents], key="id")
     for index, agent in enumerate(bundle.agents):
         if agent.id == "shared":
             yield ("agents", index, "id"), "'shared' is the owner of documents that belong to every agent"
 
 
-def _flow(flow: Flow, country: str) -> Iterator[Problem]:
-    yield from _twice(("flow", "slots"), [slot.name for slot in flow.slots], key="name")
-    yield from _twice(("flow", "slots"), [slot.action for slot in flow.slots], key="action")
-    kinds = {slot.kind for slot in flow.slots}
-    for index, slot in enumerate(flow.slots):
-        if slot.name == "default":
-            yield ("flow", "slots", index, "name"), "'default' names the emergency text for no slot"
-        if slot.action in FLOW_ACTIONS or slot.action.startswith("invalid_"):
-            yield ("flow", "slots", index, "action"), f"{slot.action!r} is an action of its own"
-    needs = {"payment_proof": ("payment", flow.payment), "place": ("zones", flow.zones), "phone": ("phone", flow.phone)}
-    for kind, (key, value) in needs.items():
-        if kind in kinds and not value:
-            yield ("flow", key), f"is missing, and required by a slot of kind {kind!r}"
-    if flow.payment and not _is_phone(flow.payment.number, country):
-        yield (
-            ("flow", "payment", "number"),
-            f"is not a phone number that exists in {country!r} or with its country code",
-        )
-    yield from _zones(flow)
+def _routing(bundle: TenantBundle) -> Iterator[Problem]:
+    routing = bundle.routing
+    if routing.escalation == "shared_agent" and not routing.shared_agent:
+        yield ("routing", "shared_agent"), "is missing, and required by the escalation 'shared_agent'"
+    elif routing.shared_agent and bundle.agent(routing.shared_agent) is None:
+        yield ("routing", "shared_agent"), f"there is no agent {routing.shared_agent!r}"
 
 
-def _zones(flow: Flow) -> Iterator[Problem]:
-    owners: dict[str, str] = {}
-    for index, zone in enumerate(flow.zones):
-        places: list[tuple[Path, str]] = [(("flow", "zones", index, "name"), zone.name)]
-        places += [(("flow", "zones", index, "aliases", at), alias) for at, alias in enumerate(zone.aliases)]
-        for path, name in places:
-            folded = " ".join(fold(name).replace("-", " ").split())
-            if folded in owners:
-                yield path, f"{name!r} is also a name of zone {owners[folded]!r}, once accents and case are folded"
-            owners.setdefault(folded, zone.name)
+def _translations(bundle: TenantBundle) -> Iterator[Problem]:
+    for language, texts in bundle.translations.items():
+        if language not in bundle.languages:
+            yield ("translations", language), f"{language!r} is not in `languages`"
+        elif language == bundle.locale[:2]:
+            yield ("translations", language), "is the tenant's own language, whose texts are `templates`"
+        for action, text in texts.items():
+            known = template_variables(bundle.flow, action)
+            if known is None or action not in bundle.templates:
+                yield ("translations", language, action), f"there is no template {action!r} to translate"
+            else:
+                yield from _variables(("translations", language, action), text, known)
 
 
 def _templates(bundle: TenantBundle) -> Iterator[Problem]:
     flow = bundle.flow
     if flow:
-        for action in (*(slot.action for slot in flow.slots), *FLOW_ACTIONS):
+        for action in _actions(flow):
             if action not in bundle.templates:
                 yield ("templates", action), "is missing; every action of the flow needs a template"
+    known_actions = _actions(flow) if flow else ("handoff",)
     for action, template in bundle.templates.items():
         known = template_variables(flow, action)
         if known is None:
-            yield ("templates", action), f"there is no action {action!r}"
+            yield ("templates", action), unknown("action", action, known_actions)
             continue
         yield from _variables(("templates", action), template, known)
+
+
+def _actions(flow: Flow) -> tuple[str, ...]:
+    """Every action that is said, in order; what a slot of a described kind refuses has to be explained as well."""
+    asks = (slot.action for slot in flow.slots)
+    invalid = (f"invalid_{slot.name}" for slot in flow.slots if slot.kind in _EXPLAINED)
+    return tuple(dict.fromkeys((*asks, *flow.says_back(), *invalid, *flow.own_actions(), *FLOW_ACTIONS)))
 
 
 def _emergency(bundle: TenantBundle) -> Iterator[Problem]:
@@ -104,7 +106,9 @@ def _emergency(bundle: TenantBundle) -> Iterator[Problem]:
 
 
 def _tiers(bundle: TenantBundle) -> Iterator[Problem]:
-    yield from _twice(("llm", "tiers"), [tier.name for tier in bundle.llm.tiers], key="name")
+    yield from twice(("llm", "tiers"), [tier.name for tier in bundle.llm.tiers], key="name")
+    for index, tier in enumerate(bundle.llm.tiers):
+        yield from ((("llm", "tiers", index, *path), problem) for path, problem in tier_contradictions(tier))
 
 
 def _variables(path: Path, template: str, known: frozenset[str]) -> Iterator[Problem]:
@@ -116,18 +120,3 @@ def _variables(path: Path, template: str, known: frozenset[str]) -> Iterator[Pro
     for name in dict.fromkeys(names):
         if name not in known:
             yield path, f"unknown variable {{{name}}}; known here: {', '.join(sorted(known))}"
-
-
-def _twice(path: Path, values: Iterable[str], *, key: str = "") -> Iterator[Problem]:
-    seen: set[str] = set()
-    for index, value in enumerate(values):
-        if value in seen:
-            yield (*path, index, key) if key else (*path, index), f"{value!r} is there twice"
-        seen.add(value)
-
-
-def _is_phone(number: str, country: str) -> bool:
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(number, country))
-    except phonenumbers.NumberParseException:
-        return False

@@ -11,7 +11,11 @@ from libs.common.request_context import TenantId
 
 @dataclass(frozen=True, slots=True)
 class StoredTenant:
-    """One version of a tenant. `version` grows by one with each change and never goes back, deletion included."""
+    """One version of a tenant. `version` grows by one with each change and never goes back, deletion included.
+
+    `overrides` is the JSON of `libs.common.tenants.overrides`, empty for none. `name` is the bundle's, for lists, and
+    may be empty.
+    """
 
     tenant: TenantId
     version: int
@@ -19,6 +23,8 @@ class StoredTenant:
     update_time: datetime
     actor: str
     reason: str
+    overrides: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class PutOutcome:
 
 
 class TenantStore(Protocol):
-    """Keeps bundles as text. It does not validate them: whoever puts one has parsed it before.
+    """Keeps bundles as text, and overrides beside them. It validates neither: whoever puts one has parsed it before.
 
     Every method raises Unavailable (STORE_UNAVAILABLE) when the store does not answer.
     """
@@ -40,17 +46,29 @@ class TenantStore(Protocol):
         ...
 
     async def put(
-        self, tenant: TenantId, bundle_yaml: str, *, actor: str, reason: str, expected_version: int = 0
+        self, tenant: TenantId, bundle_yaml: str, *, actor: str, reason: str, expected_version: int = 0, name: str = ""
     ) -> PutOutcome:
-        """Replaces `expected_version`, or whatever is there when it is 0. Raises Conflict (VERSION_MISMATCH)."""
+        """Replaces `expected_version`, or whatever is there when it is 0; the overrides stay.
+
+        Raises Conflict (VERSION_MISMATCH).
+        """
+        ...
+
+    async def override(
+        self, tenant: TenantId, overrides: str, *, actor: str, reason: str, expected_version: int
+    ) -> int:
+        """Replaces the overrides of `expected_version`, at least 1; the bundle stays. Returns the version after.
+
+        Raises Conflict (VERSION_MISMATCH), also when there is no such tenant.
+        """
         ...
 
     async def list_tenants(self, *, after: str = "", limit: int = 100) -> list[StoredTenant]:
-        """Returns at most `limit` tenants by id, those after `after`."""
+        """Returns at most `limit` tenants by id, those after `after`; without bundles and overrides."""
         ...
 
     async def delete(self, tenant: TenantId, *, actor: str, reason: str) -> bool:
-        """Removes a tenant; False when it was not there."""
+        """Removes a tenant with its overrides; False when it was not there."""
         ...
 
     def watch(self) -> AsyncIterator[TenantId | None]:

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from libs.common.errors import FieldViolation, InvalidRequest
 from libs.common.tenants.bundle import TenantBundle
+from libs.common.tenants.problems import Problem
 from libs.common.tenants.semantics import find_contradictions
+from libs.common.tenants.stand_ins import error_path, guessed, literals, without_guesses
 from libs.common.tenants.yaml_tree import Path, read_yaml
 
 MAX_BUNDLE_BYTES = 256 * 1024
@@ -43,7 +45,8 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
     bundle, problems = _shape(cast("object", root))
     if bundle is not None:
         known = {path for path, _ in problems}
-        problems += [found for found in find_contradictions(bundle) if not known & _around(found[0])]
+        found = [each for each in find_contradictions(bundle) if not known & _around(each[0])]
+        problems += without_guesses(found, known) if known else found
     if problems or bundle is None:
         placed = sorted(
             ((tree.line(path), path, description) for path, description in problems), key=lambda row: row[0]
@@ -57,7 +60,7 @@ def parse_bundle(text: str, *, source_name: str = "tenant.yaml") -> TenantBundle
     return bundle
 
 
-def _shape(root: object) -> tuple[TenantBundle | None, list[tuple[Path, str]]]:
+def _shape(root: object) -> tuple[TenantBundle | None, list[Problem]]:
     """Returns the bundle and the problems of its shape.
 
     With problems, the bundle is what it would be without them, so that its contradictions can be told at the same
@@ -68,42 +71,8 @@ def _shape(root: object) -> tuple[TenantBundle | None, list[tuple[Path, str]]]:
         return TenantBundle.model_validate_json(json.dumps(root)), []
     except ValidationError as error:
         found = cast("list[Any]", error.errors(include_url=False))
-    for each in found:
-        _put_right(root, each)
     problems = [_shape_problem(each) for each in found]
-    try:
-        return TenantBundle.model_validate_json(json.dumps(root)), problems
-    except ValidationError:
-        return None, problems
-
-
-def _put_right(root: object, error: Any) -> None:
-    """Puts a value that is allowed in the place of a wrong one, or removes it; items of lists keep their index."""
-    path = _path(error)
-    around = root
-    for part in path[:-1]:
-        if isinstance(around, dict):
-            around = cast("dict[object, object]", around).get(part)
-        elif isinstance(around, list) and isinstance(part, int):
-            around = cast("list[object]", around)[part]
-    if not isinstance(around, dict):
-        return
-    keys = cast("dict[object, object]", around)
-    context = cast("dict[str, Any]", error.get("ctx") or {})
-    if error["type"] == "literal_error":
-        keys[path[-1]] = _literals(context)[0]
-    elif "ge" in context or "le" in context:
-        keys[path[-1]] = context.get("ge", context.get("le"))
-    else:
-        keys.pop(path[-1], None)
-
-
-def _path(error: Any) -> Path:
-    return tuple(part for part in error["loc"] if part != "[key]")
-
-
-def _literals(context: Any) -> list[str]:
-    return [part.strip(" '") for part in str(context["expected"]).replace(" or ", ",").split(",")]
+    return guessed(root, found), problems
 
 
 def _around(path: Path) -> set[Path]:
@@ -125,7 +94,7 @@ def _invalid(violations: list[FieldViolation]) -> InvalidRequest:
 
 
 def _shape_problem(error: Any) -> tuple[Path, str]:
-    path = _path(error)
+    path = error_path(error)
     kind = cast("str", error["type"])
     found = cast("object", error.get("input"))
     if kind == "extra_forbidden":
@@ -144,7 +113,7 @@ def _shape_problem(error: Any) -> tuple[Path, str]:
     if kind == "literal_error" or kind.endswith("_type"):
         message += f", found {_describe(found)}"
     if kind == "literal_error" and isinstance(found, str):
-        message += _nearest(found, _literals(context))
+        message += _nearest(found, literals(context))
     return path, message
 
 

@@ -71,7 +71,7 @@ def _standing(rules: FlowRules, state: FlowState) -> str:
         return ""
     known = "\n".join(f"- {slot.name} : {'reçu' if state.holds(slot.name) else 'manque'}" for slot in rules.slots)
     asked = state.awaiting_slot or "rien"
-    return f"Où en est la commande ({state.phase.value}) :\n{known}\nÀ demander maintenant : {asked}"
+    return f"Où en est la commande ({state.phase}) :\n{known}\nÀ demander maintenant : {asked}"
 
 
 def _history(history: Sequence[Said]) -> tuple[tuple[str, str], ...]:

@@ -14,14 +14,15 @@ def word_set(spaced: str) -> frozenset[str]:
     return frozenset(spaced.split())
 
 
-GREETINGS = word_set("bonjour bonsoir salut coucou hello hi hey allo bjr slt cc yo good morning evening")
+GREETINGS = word_set("bonjour bonsoir salut coucou hello hi hey allo bjr bsr slt cc yo good morning evening")
 ACKNOWLEDGEMENTS = word_set(
     "ok okay oui non merci thanks thank you accord daccord super parfait bien recu yes no cool top good beaucoup much"
 )
 YES = word_set(
-    "oui yes ouais yep ok okay daccord accord parfait exact correct valide valider confirme confirmer confirm go"
+    "oui yes ouais ui ouep yep ok okay dac daccord accord parfait exact correct valide valider confirme confirmer "
+    "confirm go"
 )
-NO = word_set("non no nope pas not")
+NO = word_set("non nan no nope pas not")
 # At the beginning of a message, after a recap.
 YES_PHRASES = ("c'est bon", "c'est ça", "c'est correct", "c'est exact", "tout est bon", "bien sûr", "vas-y", "allez-y")
 YES_SIGNS = ("👍", "👌", "✅", "✔", "🆗")
@@ -45,7 +46,10 @@ CLOSINGS = (
     "bonne journée",
     "bonne soirée",
 )
-CANCEL_PHRASES = ("laisse tomber", "laissez tomber", "je ne veux plus", "j'abandonne", "never mind", "forget it")
+CANCEL_PHRASES = (
+    "laisse tomber", "laissez tomber", "je ne veux plus", "j'abandonne", "j'ai changé d'avis", "never mind",
+    "forget it",
+)  # fmt: skip
 HANDOFF_PHRASES = (
     "parler à quelqu'un", "parler à une personne", "parler à un humain", "parler à un agent", "parler à un conseiller",
     "parler avec quelqu'un", "parler avec un humain", "parler avec un agent", "parler avec un conseiller",
@@ -76,20 +80,24 @@ FUNCTION_WORDS = word_set(
     "ma mais me mes moi mon n ne nos notre nous on ont ou par pas pour qu que qui s sa sans se ses si son sont "
     "sur t ta te tes toi ton tu un une vos votre vous y ete etre avoir ai as avez avons suis sommes fait faire "
     "svp stp plait voici voila cela ca an and are at be by do for from has have he her his i in is it its me my "
-    "of on or our she that the their them they this to us was we were with you your please"
+    "of on or our she that the their them there they this to us was we were with you your please"
 )
+_WITHOUT_MEANING = FUNCTION_WORDS | GREETINGS | ACKNOWLEDGEMENTS
 
 
 @lru_cache(maxsize=4096)
-def _phrase(phrase: str) -> tuple[str, ...]:
+def phrase_words(phrase: str) -> tuple[str, ...]:
+    """Returns the folded words of a phrase of the lexicon or of a tenant; kept, so never for a customer's text."""
     return tuple(tokens(phrase))
 
 
 def has_phrase(said: list[str], phrase: str) -> bool:
     """Whether the words of `phrase` stand in the tokens `said` one after the other."""
-    wanted = _phrase(phrase)
+    wanted = phrase_words(phrase)
+    if not wanted or wanted[0] not in said:
+        return False
     size = len(wanted)
-    return size > 0 and any(tuple(said[at : at + size]) == wanted for at in range(len(said) - size + 1))
+    return size == 1 or any(tuple(said[at : at + size]) == wanted for at in range(len(said) - size + 1))
 
 
 def has_any(said: list[str], phrases: Iterable[str]) -> bool:
@@ -99,10 +107,10 @@ def has_any(said: list[str], phrases: Iterable[str]) -> bool:
 
 def ends_with(said: list[str], phrase: str) -> bool:
     """Whether the tokens `said` end with the words of `phrase`."""
-    wanted = _phrase(phrase)
+    wanted = phrase_words(phrase)
     return len(wanted) > 0 and tuple(said[-len(wanted) :]) == wanted
 
 
 def content_words(said: list[str]) -> list[str]:
     """The tokens of `said` that carry meaning, in order: neither grammar, greeting nor mere assent."""
-    return [token for token in said if token not in FUNCTION_WORDS | GREETINGS | ACKNOWLEDGEMENTS]
+    return [token for token in said if token not in _WITHOUT_MEANING]

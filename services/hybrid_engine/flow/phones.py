@@ -19,18 +19,25 @@ class PhoneGiven:
 
 
 def national_digits(text: str, rule: PhoneRule) -> str:
-    """Returns the digits of `text` without the country prefix: `+225`, `00225`, or bare before a full number."""
+    """Returns the digits of `text` without the country prefix: `+225`, `00225`, or bare before a full number.
+
+    The 0 that some countries dial before a national number is put back: `+33 6 …` is `06…` where ten digits are due.
+    """
     digits = "".join(character for character in text if character.isdigit())
     prefix = rule.country_prefix.lstrip("+")
     if not prefix:
         return digits
     if text.lstrip(" (").startswith("+") and digits.startswith(prefix):
-        return digits[len(prefix) :]
+        return _dialled(digits[len(prefix) :], rule)
     if digits.startswith("00" + prefix):
-        return digits[len(prefix) + 2 :]
+        return _dialled(digits[len(prefix) + 2 :], rule)
     if digits.startswith(prefix) and len(digits) == len(prefix) + rule.digits:
         return digits[len(prefix) :]
     return digits
+
+
+def _dialled(digits: str, rule: PhoneRule) -> str:
+    return "0" + digits if len(digits) == rule.digits - 1 and not digits.startswith("0") else digits
 
 
 def is_valid(digits: str, rule: PhoneRule) -> bool:

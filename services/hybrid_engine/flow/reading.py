@@ -1,14 +1,17 @@
 """What one message says: its intention, and what it gives for each slot. Pure, and the same for both engines."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from libs.common.text_fold import tokens
 from services.hybrid_engine.flow import lexicon
 from services.hybrid_engine.flow.phones import PhoneGiven, read_phone
-from services.hybrid_engine.flow.rules import FlowRules, SlotKind
+from services.hybrid_engine.flow.rules import FlowRules, SlotKind, SlotRule
 from services.hybrid_engine.flow.spelling import spelled_out, squeezed
-from services.hybrid_engine.flow.state import CONFIRMATION, Attached, Event, FlowState, Phase
+from services.hybrid_engine.flow.state import Attached, Event, FlowState
+from services.hybrid_engine.flow.values import is_valid, own_values
 from services.hybrid_engine.flow.zones import guess_zone, nearest_zones, place_words, read_zone
 
 _CLAUSES = re.compile(r"[^.!?\n;…]*(?:[?!;\n…]|\.(?:\s|$)|\.|$)")
@@ -20,7 +23,11 @@ _POLITE_OPENINGS = ("puis-je", "est-ce que", "can i", "could i", "peut-on")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A message, understood. `suggestions` are set when it names a place that is no zone."""
+    """A message, understood.
+
+    `given` holds values of slots that the tenant describes itself. `invalid_value` tells that the awaited slot was
+    given something that it cannot have; `suggestions` are set when that is a place like a zone.
+    """
 
     greeting: bool = False
     closing: bool = False
@@ -37,6 +44,8 @@ class Reading:
     unknown_zone: bool = False
     suggestions: tuple[str, ...] = ()
     free_text: str = ""
+    given: Mapping[str, str] = field(default_factory=dict[str, str])
+    invalid_value: bool = False
     caption_words: frozenset[str] = field(default_factory=frozenset[str])
 
 
@@ -48,19 +57,25 @@ def read(event: Event, state: FlowState, rules: FlowRules) -> Reading:
     statements, question = _split_questions(text, rules)
     small_talk = _asks_how_one_is(said)
     question = question and not small_talk
-    awaiting = rules.slot(state.awaiting_slot)
-    awaits_place = awaiting is not None and awaiting.kind is SlotKind.PLACE
-    awaits_phone = awaiting is not None and awaiting.kind is SlotKind.PHONE
-    phone = read_phone(text, rules.phone, ignore="" if awaits_phone else rules.pay_number) if text else None
+    awaited = rules.slot(state.awaiting_slot)
+    awaits_place = awaited is not None and awaited.kind is SlotKind.PLACE
+    awaits_phone = awaited is not None and awaited.kind is SlotKind.PHONE
+    phone = _phone(text, rules, ignore="" if awaits_phone else rules.pay_number) if text else None
     zone = read_zone(statements, rules.places) if rules.zones and statements else ""
     content = lexicon.content_words(said)
-    if awaits_phone and phone is None and not zone and not question and _could_be_number(content, said):
+    is_said_back = awaited is not None and awaited.is_unconfirmed(state.slots)
+    gives_something = _could_be_number(content, said) and not is_said_back
+    if awaits_phone and phone is None and not zone and not question and gives_something:
         phone = PhoneGiven("", sum(character.isdigit() for character in text))
     unknown = False
     if awaits_place and not zone and not question and phone is None:
         zone = guess_zone(statements, rules.zones)
         unknown = not zone and _could_be_place(statements, rules)
-    images = tuple(attachment for attachment in event.attachments if attachment.kind == "image")
+    yes = not question and _agrees(text, said)
+    no = not question and (_says(said, lexicon.NO) or _shows(text, said, lexicon.NO_SIGNS))
+    given = own_values(statements, rules, awaited, says="yes" if yes else "no" if no else "")
+    free_text = event.text.strip() if _gives_text(event, awaited, question) else ""
+    fits = not free_text or awaited is None or is_valid(free_text, awaited.validator)
     return Reading(
         greeting=small_talk or (not content and any(token in lexicon.GREETINGS for token in said)),
         closing=not question and _closes(said),
@@ -68,27 +83,38 @@ def read(event: Event, state: FlowState, rules: FlowRules) -> Reading:
         question=question,
         cancel=not question and _cancels(said, rules),
         handoff=lexicon.has_any(said, (*rules.handoff_words, *lexicon.HANDOFF_PHRASES)),
-        yes=not question and _agrees(text, said),
-        no=not question and (_says(said, lexicon.NO) or _shows(text, said, lexicon.NO_SIGNS)),
+        yes=yes,
+        no=no,
         content_word_count=len(content),
-        images=images,
+        images=tuple(attachment for attachment in event.attachments if attachment.kind == "image"),
         phone=phone,
         zone=zone,
         unknown_zone=unknown,
         suggestions=nearest_zones(statements, rules.zones) if unknown else (),
-        free_text=event.text.strip() if _gives_text(event, state, awaiting is not None, question) else "",
+        free_text=free_text if fits else "",
+        given=given,
+        invalid_value=_is_invalid(awaited, given, question=question, gave_something=gives_something)
+        or unknown
+        or not fits
+        or (awaits_phone and phone is not None and not phone.value),
         caption_words=frozenset(tokens(statements)),
     )
 
 
-def starts_order(reading: Reading, phase: Phase) -> bool:
-    """Whether the message begins an order: a picture or a trigger word; only the word once an order is behind it.
+def _phone(text: str, rules: FlowRules, *, ignore: str) -> PhoneGiven | None:
+    """A phone number of the message; one that the slot's own validator refuses counts as incomplete."""
+    phone, slot = read_phone(text, rules.phone, ignore=ignore), rules.of_kind(SlotKind.PHONE)
+    if phone and phone.value and slot and not is_valid(phone.value, slot.validator):
+        return PhoneGiven("", phone.digit_count)
+    return phone
 
-    A question that holds a trigger word («comment commander ?») stays a question.
-    """
-    if reading.trigger and not reading.question:
-        return True
-    return bool(reading.images) and phase in (Phase.IDLE, Phase.CANCELLED)
+
+def _is_invalid(awaited: SlotRule | None, given: Mapping[str, str], *, question: bool, gave_something: bool) -> bool:
+    """Whether a message that was to give a choice, a number or what a pattern finds gave something else."""
+    own = (SlotKind.CHOICE, SlotKind.NUMBER, SlotKind.PATTERN)
+    if awaited is None or awaited.kind not in own or awaited.name in given:
+        return False
+    return gave_something and not question
 
 
 def _split_questions(text: str, rules: FlowRules) -> tuple[str, bool]:
@@ -127,7 +153,7 @@ def _orders_politely(opening: list[str], rules: FlowRules) -> bool:
         return False
     return any(
         lexicon.has_phrase(opening, trigger)
-        and len(lexicon.content_words(opening)) <= len(lexicon.content_words(tokens(trigger))) + 1
+        and len(lexicon.content_words(opening)) <= len(lexicon.content_words(list(lexicon.phrase_words(trigger)))) + 1
         for trigger in rules.trigger_words
     )
 
@@ -145,11 +171,16 @@ def _cancels(said: list[str], rules: FlowRules) -> bool:
 
 def _says(said: list[str], vocabulary: frozenset[str]) -> bool:
     """Whether the message begins with a word of `vocabulary`, however long its letters are drawn («ouiii»)."""
-    return said[:1] != [] and squeezed(said[0]) in {squeezed(word) for word in vocabulary}
+    return said[:1] != [] and squeezed(said[0]) in _squeezed(vocabulary)
+
+
+@lru_cache(maxsize=8)
+def _squeezed(vocabulary: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(squeezed, vocabulary))
 
 
 def _agrees(text: str, said: list[str]) -> bool:
-    opens = any(said[: len(tokens(phrase))] == tokens(phrase) for phrase in lexicon.YES_PHRASES)
+    opens = any(tuple(said[: len(words)]) == words for words in map(lexicon.phrase_words, lexicon.YES_PHRASES))
     return opens or _says(said, lexicon.YES) or _shows(text, said, lexicon.YES_SIGNS)
 
 
@@ -162,7 +193,9 @@ def _asks_how_one_is(said: list[str]) -> bool:
     """«Bonsoir, comment ça va ?»: a greeting in the form of a question, and nothing else."""
     if not lexicon.has_any(said, lexicon.WELLBEING_PHRASES):
         return False
-    polite = {token for phrase in lexicon.WELLBEING_PHRASES for token in tokens(phrase)} | lexicon.INTERROGATIVES
+    polite = {
+        token for phrase in lexicon.WELLBEING_PHRASES for token in lexicon.phrase_words(phrase)
+    } | lexicon.INTERROGATIVES
     return all(token in polite for token in lexicon.content_words(said))
 
 
@@ -170,7 +203,7 @@ def _closes(said: list[str]) -> bool:
     """Whether a message thanks, or takes leave, and says nothing else."""
     if not lexicon.has_any(said, lexicon.CLOSINGS):
         return False
-    polite = {token for phrase in lexicon.CLOSINGS for token in tokens(phrase)}
+    polite = {token for phrase in lexicon.CLOSINGS for token in lexicon.phrase_words(phrase)}
     return all(token in polite for token in lexicon.content_words(said))
 
 
@@ -186,5 +219,5 @@ def _could_be_place(statements: str, rules: FlowRules) -> bool:
     return len(tokens(statements)) <= _MAX_PLACE_WORDS
 
 
-def _gives_text(event: Event, state: FlowState, awaits_slot: bool, question: bool) -> bool:
-    return awaits_slot and state.awaiting_slot != CONFIRMATION and not question and bool(event.text.strip())
+def _gives_text(event: Event, awaited: SlotRule | None, question: bool) -> bool:
+    return awaited is not None and awaited.kind is SlotKind.TEXT and not question and bool(event.text.strip())

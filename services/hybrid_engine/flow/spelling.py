@@ -8,7 +8,8 @@ _ABBREVIATIONS = {
     "vs": "vous", "ns": "nous", "pr": "pour", "ds": "dans", "ac": "avec", "avk": "avec", "tt": "tout",
     "jveu": "je veux", "jveux": "je veux", "jvoudrai": "je voudrais", "jvoudrais": "je voudrais", "jai": "j'ai",
     "pk": "pourquoi", "pq": "pourquoi", "pkoi": "pourquoi", "koi": "quoi", "koi2": "quoi de", "ki": "qui", "ke": "que",
-    "qd": "quand", "kan": "quand", "kand": "quand", "cmt": "comment", "cmnt": "comment", "koman": "comment",
+    "kelkun": "quelqu'un", "qqn": "quelqu'un", "qq1": "quelqu'un", "qd": "quand", "kan": "quand", "kand": "quand",
+    "cmt": "comment", "cmnt": "comment", "koman": "comment",
     "kel": "quel", "kelle": "quelle", "kombien": "combien", "combi1": "combien", "bcp": "beaucoup", "tjs": "toujours",
     "tjrs": "toujours", "pb": "problème", "msg": "message", "mtn": "maintenant", "ojd": "aujourd'hui",
 }  # fmt: skip

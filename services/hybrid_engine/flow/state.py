@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """How far an order is."""
+    """The phases that the engine knows by itself: a tenant's flow may have others between the first and the recap."""
 
     IDLE = "idle"
     COLLECTING = "collecting"
@@ -16,13 +16,15 @@ class Phase(StrEnum):
     HANDED_OFF = "handed_off"
 
 
+# Outside of the flow: before its beginning, and after its end.
+ENDS = (Phase.IDLE, Phase.DONE, Phase.CANCELLED, Phase.HANDED_OFF)
 # What `awaiting_slot` holds while the recap waits for a yes: not a slot, but the next message is its answer.
 CONFIRMATION = "confirm"
 
 
 @dataclass(frozen=True, slots=True)
 class SlotValue:
-    """What one slot holds, which turn filled it, and whether a person should look at it."""
+    """What one slot holds, which turn filled it, and whether it needs a look: the customer's own, or a person's."""
 
     value: str
     turn_id: str = ""
@@ -34,7 +36,8 @@ class FlowState:
     """Where a conversation stands. Only `services.hybrid_engine.flow.fold` makes a new one from an old one."""
 
     flow_id: str = ""
-    phase: Phase = Phase.IDLE
+    # One of `Phase`, or of the flow's own.
+    phase: str = Phase.IDLE
     slots: Mapping[str, SlotValue] = field(default_factory=dict[str, SlotValue])
     asks: Mapping[str, int] = field(default_factory=dict[str, int])
     awaiting_slot: str = ""

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from libs.common.facts import Places
 from libs.common.text_fold import fold, tokens
@@ -12,6 +13,8 @@ from services.hybrid_engine.flow.lexicon import FUNCTION_WORDS, NOT_THERE, NOT_T
 _SAME_SPELLING = 0.85
 # When not even the nearest name is this like, suggestions would only surprise.
 _SIMILAR_SPELLING = 0.5
+# Letters that are written for one another.
+_SAME_SOUND = str.maketrans("yk", "ic")
 # Characters before a place in which it may be negated.
 _LOOK_BACK = 40
 _LEAVES = re.compile(r"(?i)\b(?:de |d['’])$")
@@ -59,7 +62,7 @@ def guess_zone(text: str, zones: Mapping[str, Sequence[str]]) -> str:
     candidate = place_words(text)
     if not candidate:
         return ""
-    ranked = _ranked(candidate, zones)
+    ranked = _ranked(candidate, zones, floor=_SAME_SPELLING)
     return ranked[0][1] if ranked and ranked[0][0] >= _SAME_SPELLING else ""
 
 
@@ -77,13 +80,27 @@ def place_words(text: str) -> str:
     return " ".join(token for token in tokens(text) if token not in _LEAD_WORDS and not token.isdigit())
 
 
-def _ranked(candidate: str, zones: Mapping[str, Sequence[str]]) -> list[tuple[float, str]]:
+def _ranked(candidate: str, zones: Mapping[str, Sequence[str]], *, floor: float = 0.0) -> list[tuple[float, str]]:
+    """Returns zones by likeness, best first; below `floor` it may be given as 0, which is much sooner known."""
+    # Kept for all spellings, because it is the second of two texts that a matcher prepares itself for.
+    matcher = difflib.SequenceMatcher(b=candidate, autojunk=False)
     scores = [
-        (max(_likeness(candidate, fold(spelling)) for spelling in (name, *aliases)), name)
+        (max(_likeness(matcher, candidate, _folded(spelling), floor) for spelling in (name, *aliases)), name)
         for name, aliases in zones.items()
     ]
     return sorted(scores, key=lambda scored: (-scored[0], scored[1]))
 
 
-def _likeness(left: str, right: str) -> float:
-    return difflib.SequenceMatcher(a=left, b=right, autojunk=False).ratio()
+@lru_cache(maxsize=4096)
+def _folded(spelling: str) -> str:
+    return fold(spelling)
+
+
+def _likeness(matcher: difflib.SequenceMatcher[str], candidate: str, spelling: str, floor: float) -> float:
+    if candidate.translate(_SAME_SOUND) == spelling.translate(_SAME_SOUND):
+        return 1.0
+    matcher.set_seq1(spelling)
+    # Neither is ever below the ratio itself.
+    if matcher.real_quick_ratio() < floor or (floor and matcher.quick_ratio() < floor):
+        return 0.0
+    return matcher.ratio()

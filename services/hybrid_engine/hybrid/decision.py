@@ -1,13 +1,15 @@
-"""What to do next: a table of rules over the state, the first that holds decides. No model is asked."""
+"""What a step of the flow means for the reply: which text is said, for which slot, and with what else."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from services.hybrid_engine.flow.lexicon import PAYMENT_WORDS
 from services.hybrid_engine.flow.reading import Reading
 from services.hybrid_engine.flow.rules import FlowRules, SlotKind, SlotRule
-from services.hybrid_engine.flow.state import CONFIRMATION, FlowState, Phase
+from services.hybrid_engine.flow.state import FlowState
+from services.hybrid_engine.flow.step import Step
+from services.hybrid_engine.flow.table import Kind
 
-_OPEN = (Phase.COLLECTING, Phase.CONFIRMING)
+_INVALID = {SlotKind.PLACE: "zone_unknown", SlotKind.PHONE: "phone_invalid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +18,8 @@ class Decision:
 
     `slot` is the slot asked for, empty when none is; `index` its place from 1 and `count` the slots of the flow.
     `follow_up` is the action that a digression comes back to. `correction` names a text that is said in place of the
-    action's: what was wrong with the value just given (`zone_unknown`, `phone_invalid`), or what else the moment asks
-    for. `notice` names a sentence that is said before it: what a picture was taken for.
+    action's: what was wrong with the value just given (`zone_unknown`, `phone_invalid`, `value_invalid`), or what else
+    the moment asks for. `notice` names a sentence that is said before it: what a picture was taken for.
     """
 
     action: str
@@ -36,50 +38,29 @@ class Decision:
         return f" ({self.index}/{self.count})" if self.index else ""
 
 
-def decide(before: FlowState, after: FlowState, reading: Reading, rules: FlowRules) -> Decision:
-    """Returns what to do about a message that led from `before` to `after`. Pure; well under a millisecond."""
-    return replace(_decide(before, after, reading, rules), notice=_notice(before, after, reading, rules))
-
-
-def _decide(before: FlowState, after: FlowState, reading: Reading, rules: FlowRules) -> Decision:
-    count = len(rules.slots)
-    if reading.cancel and after.phase is Phase.CANCELLED:
-        rule = "cancel_words" if before.phase in _OPEN else "nothing_to_cancel"
-        return Decision("cancel", rule, count=count, correction="" if before.phase in _OPEN else rule)
-    if reading.handoff:
-        return Decision("handoff", "handoff_words", count=count)
-    if after.phase is Phase.HANDED_OFF:
-        rule = "too_many_asks" if before.phase is not Phase.HANDED_OFF and not reading.cancel else "handed_off"
-        return Decision("handoff", rule, count=count)
-    if after.phase is Phase.DONE and before.phase is not Phase.DONE:
-        return Decision("done", "confirmed", count=count)
-    asking = rules.slot(after.awaiting_slot)
-    if reading.question:
-        return _digress(after, asking, rules)
-    if after.phase in _OPEN:
-        return _ask(asking, before, after, reading, rules)
-    if reading.closing or (reading.no and not reading.content_word_count and after.phase is not Phase.DONE):
-        return Decision("greet", "closing", count=count, correction="closing")
-    if after.phase is Phase.DONE and not _wants_knowledge(reading, rules):
-        return Decision("done", "already_done", count=count, correction="already_done")
-    if reading.content_word_count and not reading.greeting:
-        return Decision("answer_question", "question", count=count)
-    return _small_talk(before, reading, count)
-
-
-def _small_talk(before: FlowState, reading: Reading, count: int) -> Decision:
-    """A greeting is returned, and so is a first sign of life; afterwards nobody is greeted for saying «ok»."""
-    if reading.greeting:
-        return Decision("greet", "greeting", count=count)
-    if before.event_count == 0:
-        return Decision("greet", "nothing_asked", count=count)
-    return Decision("greet", "anything_else", count=count, correction="anything_else")
+def decide(before: FlowState, step: Step, reading: Reading, rules: FlowRules) -> Decision:
+    """Returns what to say about `step`, taken from `before` by the message read as `reading`. Pure."""
+    asked = step.asked
+    # A value that is said back is not asked for: its wording is held to the template, not to the slot's words.
+    asks = asked is not None and asked.action in (step.action, step.then.action if step.then else "")
+    is_invalid = Kind.INVALID_VALUE in step.rule.when.kinds and asked is not None and step.action == asked.action
+    return Decision(
+        action=str(step.action),
+        rule=step.rule.name,
+        slot=asked.name if asked and asks else "",
+        index=rules.index(asked.name) if asked else 0,
+        count=len(rules.slots),
+        follow_up=str(step.then.action) if step.then else "",
+        correction=_INVALID.get(asked.kind, "value_invalid") if is_invalid and asked else step.rule.say,
+        suggestions=reading.suggestions if is_invalid else (),
+        notice=_notice(before, step.state, reading, rules),
+    )
 
 
 def _notice(before: FlowState, after: FlowState, reading: Reading, rules: FlowRules) -> str:
     """Returns what a customer should know of the picture that this message gave as a proof of payment."""
-    slot = rules.of_kind(SlotKind.PAYMENT_PROOF)
-    if slot is None or slot.name not in after.slots or after.phase not in _OPEN:
+    slot: SlotRule | None = rules.of_kind(SlotKind.PAYMENT_PROOF)
+    if slot is None or slot.name not in after.slots or after.phase not in rules.parts:
         return ""
     now, earlier = after.slots[slot.name], before.slots.get(slot.name)
     if now == earlier:
@@ -87,45 +68,3 @@ def _notice(before: FlowState, after: FlowState, reading: Reading, rules: FlowRu
     if now.needs_review:
         return "proof_reused"
     return "proof_assumed" if len(reading.images) > 1 and not reading.caption_words & PAYMENT_WORDS else ""
-
-
-def _wants_knowledge(reading: Reading, rules: FlowRules) -> bool:
-    """After an order two words that carry meaning are a question; one is, where there are no orders."""
-    return reading.content_word_count >= (2 if rules.slots else 1)
-
-
-def _digress(after: FlowState, asking: SlotRule | None, rules: FlowRules) -> Decision:
-    count = len(rules.slots)
-    if asking is not None:
-        at = rules.index(asking.name)
-        return Decision("answer_question", "digression", asking.name, at, count, follow_up=asking.action)
-    if after.awaiting_slot == CONFIRMATION:
-        return Decision("answer_question", "digression", count=count, follow_up="confirm")
-    return Decision("answer_question", "question", count=count)
-
-
-def _ask(asking: SlotRule | None, before: FlowState, after: FlowState, reading: Reading, rules: FlowRules) -> Decision:
-    count = len(rules.slots)
-    if asking is None and before.phase is Phase.CONFIRMING and reading.no and before.slots == after.slots:
-        return Decision("confirm", "refused", count=count, correction="refused")
-    if asking is None:
-        return Decision("confirm", "all_slots_filled", count=count)
-    at = rules.index(asking.name)
-    if asking.kind is SlotKind.PLACE and reading.unknown_zone:
-        return Decision(
-            asking.action,
-            "invalid_value",
-            asking.name,
-            at,
-            count,
-            correction="zone_unknown",
-            suggestions=reading.suggestions,
-        )
-    if (
-        asking.kind is SlotKind.PHONE
-        and before.awaiting_slot == asking.name
-        and reading.phone
-        and not reading.phone.value
-    ):
-        return Decision(asking.action, "invalid_value", asking.name, at, count, correction="phone_invalid")
-    return Decision(asking.action, "first_missing_slot", asking.name, at, count)

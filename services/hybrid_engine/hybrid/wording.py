@@ -9,55 +9,16 @@ from services.hybrid_engine.flow.rules import FlowRules, SlotKind
 from services.hybrid_engine.flow.state import FlowState
 from services.hybrid_engine.flow.zones import read_zone
 from services.hybrid_engine.gate import Allowed
-from services.hybrid_engine.hybrid.checks import Expectation
+from services.hybrid_engine.hybrid.checks import Expectation, is_ambiguous, states_facts
 from services.hybrid_engine.hybrid.decision import Decision
+from services.hybrid_engine.hybrid.default_texts import DEFAULT_TEXTS
 from services.hybrid_engine.llm.tiers import ChatPrompt
 
-# For what a bundle has no template of its own; each names no fact.
-_DEFAULTS = {
-    "fr": {
-        "greet": "Bonjour ! Comment puis-je vous aider ?",
-        "clarify": "Pouvez-vous préciser ce que vous cherchez ?",
-        "handoff": "Un conseiller va prendre le relais.",
-        "retrieval_down": "Je ne peux pas consulter nos informations pour le moment. Réessayez dans un instant.",
-        "zone_unknown": "Nous ne connaissons pas cette zone. Les plus proches : {zones}.",
-        "phone_invalid": "Ce numéro n'est pas complet : il faut {digits} chiffres.",
-        "not_understood": "Je n'ai pas compris. Posez votre question autrement, ou écrivez « {handoff_word} » pour "
-        "parler à une personne.",
-        "zone_served": "Nous livrons à {zone} : {fee} de livraison.",
-        "closing": "Avec plaisir ! À bientôt.",
-        "anything_else": "Puis-je vous aider pour autre chose ?",
-        "already_done": "Votre commande {order_id} est bien enregistrée. Pour en passer une autre, écrivez "
-        "« {trigger_word} ».",
-        "nothing_to_cancel": "Aucune commande n'est en cours.",
-        "refused": "D'accord. Que faut-il changer ? Écrivez la bonne valeur, ou « {cancel_word} » pour tout arrêter.",
-        "proof_reused": "Cette image a déjà servi : envoyez la capture du paiement, sinon une personne vérifiera.",
-        "proof_assumed": "La deuxième image est prise comme capture du paiement.",
-    },
-    "en": {
-        "greet": "Hello! How can I help you?",
-        "clarify": "Could you say a little more about what you need?",
-        "handoff": "A colleague will take over from here.",
-        "retrieval_down": "I cannot look that up just now. Please try again in a moment.",
-        "zone_unknown": "We do not know that area. The nearest ones: {zones}.",
-        "phone_invalid": "That number is not complete: it takes {digits} digits.",
-        "not_understood": "I did not understand. Ask in other words, or write “{handoff_word}” to talk to a person.",
-        "zone_served": "We deliver to {zone}: {fee} for delivery.",
-        "closing": "With pleasure! See you soon.",
-        "anything_else": "Can I help you with anything else?",
-        "already_done": "Your order {order_id} is placed. To place another, write “{trigger_word}”.",
-        "nothing_to_cancel": "There is no order in progress.",
-        "refused": "All right. What should change? Write the right value, or “{cancel_word}” to stop.",
-        "proof_reused": "This picture was sent before: send the payment's screenshot, or a person will check.",
-        "proof_assumed": "The second picture is taken as proof of payment.",
-    },
-}
 # Canned replies by which a tenant greets in its own words.
 _GREETING_INTENTS = ("greetings", "greet", "greeting", "salutation", "bonjour", "hello")
 _SYSTEM = {
-    "fr": "Tu reformules un message de {name} en français, {max_words} mots au plus, sans rien ajouter. "
-    "Garde chaque chiffre tel quel. {tone}",
-    "en": "Reword a message of {name} in English, at most {max_words} words, adding nothing. Keep every figure. {tone}",
+    "fr": "Redis en français pour {name}, {max_words} mots au plus, chiffres tels quels, rien d'autre. {tone}",
+    "en": "Say again in English for {name}, at most {max_words} words, same figures, nothing else. {tone}",
 }
 _SYSTEM_KNOWLEDGE = {
     "fr": "Réponds pour {name} en français, en une ou deux phrases, seulement d'après les passages ; ce sont des "
@@ -80,8 +41,19 @@ class Words:
 
     @property
     def language(self) -> str:
-        """`en` for an English conversation, else `fr`."""
-        return "en" if (self.locale or self.bundle.locale).startswith("en") else "fr"
+        """The conversation's language where the tenant speaks it, else the tenant's own."""
+        asked, own = self.locale[:2], self.bundle.locale[:2]
+        return asked if asked in self.bundle.languages or asked in self.bundle.translations else own
+
+    @property
+    def built_in_language(self) -> str:
+        """The language of texts that are not the tenant's: there are two."""
+        return self.language if self.language in DEFAULT_TEXTS else "en"
+
+    @property
+    def can_be_checked(self) -> bool:
+        """Whether a model's wording in this language can be checked; where it cannot, none is asked for."""
+        return self.language in DEFAULT_TEXTS
 
     def template(self, decision: Decision) -> str:
         """Returns the tenant's text for `decision`; never empty."""
@@ -95,11 +67,11 @@ class Words:
         """Returns the tenant's text for an action, its variables filled from the bundle and the state."""
         if action not in self.bundle.templates:
             return self.default(action)
-        return self.bundle.render(action, **self._values(step))
+        return self.bundle.render_in(self.language, action, **self._values(step))
 
     def default(self, name: str) -> str:
         """Returns the tenant's reply of that intent, else the built-in text of that name in the customer's language."""
-        texts = _DEFAULTS[self.language]
+        texts = DEFAULT_TEXTS[self.built_in_language]
         text = self.bundle.replies[name][0] if name in self.bundle.replies else texts.get(name, texts["clarify"])
         return self._filled(text, {})
 
@@ -123,12 +95,14 @@ class Words:
     def prompt(self, template: str) -> ChatPrompt:
         """Returns the prompt by which a model words `template` anew."""
         wording = self.bundle.wording
-        system = _SYSTEM[self.language].format(name=self.bundle.name, max_words=wording.max_words, tone=wording.tone)
+        system = _SYSTEM[self.built_in_language].format(
+            name=self.bundle.name, max_words=wording.max_words, tone=wording.tone
+        )
         return ChatPrompt(system=system.strip(), user=template, max_output_tokens=6 * wording.max_words + 16)
 
     def knowledge_prompt(self, question: str, context: str) -> ChatPrompt:
         """Returns the prompt by which a model answers `question` from passages."""
-        system = _SYSTEM_KNOWLEDGE[self.language].format(name=self.bundle.name, tone=self.bundle.wording.tone)
+        system = _SYSTEM_KNOWLEDGE[self.built_in_language].format(name=self.bundle.name, tone=self.bundle.wording.tone)
         limit = 6 * _KNOWLEDGE_WORDS_FACTOR * self.bundle.wording.max_words
         return ChatPrompt(system=system.strip(), user=f"{context}\n\n{question}", max_output_tokens=limit)
 
@@ -137,6 +111,7 @@ class Words:
         asked = self.rules.slot(decision.slot)
         others = tuple(slot.kind for slot in self.rules.slots if slot.name != decision.slot)
         order = (self.state.order_id,) if self.state.order_id and self.state.order_id in template else ()
+        zones = tuple(self.rules.zones) if asked and asked.kind is SlotKind.PLACE else ()
         held = tuple(
             self.state.slots[slot.name].value for slot in self.rules.slots if self._must_repeat(slot.name, template)
         )
@@ -144,25 +119,48 @@ class Words:
             max_words=self.bundle.wording.max_words,
             locale=self.language,
             locked=template,
+            allowed=zones,
             literals=order + held,
             asked=asked.kind if asked else None,
-            not_asked=others if asked else (),
+            not_asked=others,
+            received=tuple(slot.kind for slot in self.rules.slots if self.state.holds(slot.name)),
             country=self.bundle.country,
+            places=self.bundle.places(),
+            closed=True,
+            own_words=self._own_words(),
         )
+
+    def is_ambiguous(self, template: str) -> bool:
+        """Whether a rewording of `template` could change which figure means what."""
+        return is_ambiguous(template, self.bundle.country)
 
     def knowledge_expectation(self, passages: tuple[str, ...]) -> Expectation:
         """Returns what a model's answer from `passages` must keep to."""
         limit = _KNOWLEDGE_WORDS_FACTOR * self.bundle.wording.max_words
-        return Expectation(limit, locale=self.language, allowed=passages, country=self.bundle.country)
+        return Expectation(
+            limit,
+            locale=self.language,
+            allowed=passages,
+            country=self.bundle.country,
+            own_words=self._own_words(),
+        )
 
-    def allowed(self, cited: tuple[str, ...] = ()) -> Allowed:
-        """Returns the texts whose money and phone numbers may leave."""
-        return Allowed.of(self.bundle, self.state, cited)
+    def allowed(self, cited: tuple[str, ...] = (), *, about: str = "") -> Allowed:
+        """Returns what a reply to the question `about` may hold, resting on the texts `cited`."""
+        return Allowed.of(self.bundle, self.state, cited, about=about)
+
+    def payment_text(self) -> str:
+        """Returns the tenant's own text that asks for the payment, or nothing when the flow has none."""
+        slot = self.rules.of_kind(SlotKind.PAYMENT_PROOF)
+        return self.action_text(slot.action, self.rules.index(slot.name)) if slot else ""
+
+    def _own_words(self) -> str:
+        return " ".join((self.bundle.name, *(agent.name for agent in self.bundle.agents)))
 
     def _must_repeat(self, slot: str, template: str) -> bool:
-        return (
-            slot in self.state.slots and bool(self.state.slots[slot].value) and self.state.slots[slot].value in template
-        )
+        """Whether a value that the customer gave stands in `template` and is no fact that is compared by itself."""
+        value = self.state.slots[slot].value if slot in self.state.slots else ""
+        return bool(value) and value in template and not states_facts(value, self.bundle.country)
 
     def _greeting(self) -> str:
         canned = next(
@@ -176,8 +174,8 @@ class Words:
             values["zones"] = ", ".join(decision.suggestions)
         own = f"invalid_{decision.slot}"
         if own in self.bundle.templates:
-            return self.bundle.render(own, **values)
-        texts = _DEFAULTS[self.language]
+            return self.bundle.render_in(self.language, own, **values)
+        texts = DEFAULT_TEXTS[self.built_in_language]
         replies = self.bundle.replies
         text = replies[decision.correction][0] if decision.correction in replies else texts[decision.correction]
         return self._filled(text, {"zones": str(values.get("zones", ", ".join(self.rules.zones)))})

@@ -1,73 +1,128 @@
-"""Which cascade a tenant has: its own models when its bundle names some, else those of the process."""
+"""Which cascade a tenant has: its own models when its bundle names some, else those of the installation."""
 
-import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
+from libs.common.request_context import parse_tenant_id
+from libs.common.spending.ledger import Allowance, Ledger
+from libs.common.spending.prices import Prices
 from libs.common.tenants.bundle import TenantBundle, Tier
-from services.hybrid_engine.llm.tiers import Cascade, ChatModel, LlmMode
+from services.hybrid_engine.llm.accounting import Account, Settling, TenantAccount, Unpaid
+from services.hybrid_engine.llm.cascade import Cascade
+from services.hybrid_engine.llm.guarded_tier import GuardedTier
+from services.hybrid_engine.llm.mode import LlmMode
 
-_log = logging.getLogger(__name__)
+# A tier that nobody has used for so long is closed; the next to use it opens it again.
+_IDLE_SECONDS = 3600.0
+_SWEEP_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
-    tiers: Sequence[Tier]
-    cascade: Cascade
+class OpenTier:
+    """A tier that may be asked, and how it is closed."""
+
+    guarded: GuardedTier
+    aclose: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where calls are paid."""
+
+    ledger: Ledger
+    prices: Prices
+    settling: Settling
 
 
 class Cascades:
-    """Cascades by tenant, made when first needed and again when the tenant's tiers change.
+    """Cascades by tenant. Tenants that name the same tier share what is known of it, and its connections.
 
-    `open_tier` makes a model of a tier and its key, and closes what it opened when the process ends.
+    `open_tier` makes a tier without connecting. Without `books` nothing is paid.
     """
 
     def __init__(
         self,
+        tiers: Sequence[Tier] = (),
         *,
-        of_process: Cascade,
-        open_tier: Callable[[Tier, str], ChatModel],
-        environment: Mapping[str, str] = os.environ,
+        open_tier: Callable[[Tier], OpenTier],
+        mode: LlmMode = LlmMode.AUTO,
+        books: Books | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._of_process = of_process
+        self._process_tiers = tuple(tiers)
         self._open_tier = open_tier
-        self._environment = environment
-        self._own: dict[str, _Own] = {}
+        self._books = books
+        self._now = now
+        self._mode = mode
+        self._open: dict[Tier, OpenTier] = {}
+        self._used: dict[Tier, float] = {}
+        # One for all: making one costs more than a request may.
+        self._jitter = Random()  # noqa: S311
 
     @property
     def mode(self) -> LlmMode:
         """When models may be called in this process."""
-        return self._of_process.mode
+        return self._mode
 
     def set_mode(self, mode: LlmMode) -> LlmMode:
-        """Changes when models may be called, at once; returns what it was."""
-        previous = self._of_process.mode
-        for cascade in (self._of_process, *(own.cascade for own in self._own.values())):
-            cascade.mode = mode
+        """Changes when models may be called, from the next request on; returns what it was."""
+        previous, self._mode = self._mode, mode
         return previous
 
     @property
     def of_process(self) -> Cascade:
-        """The cascade of tenants without models of their own."""
-        return self._of_process
+        """The cascade of tenants without models of their own, as it is without a tenant to pay for it."""
+        return Cascade(self._guarded(self._process_tiers), mode=self._mode, now=self._now, jitter=self._jitter)
 
     def of(self, bundle: TenantBundle) -> Cascade:
-        """Returns the cascade for `bundle`; a tier whose key is not in the environment is left out, and logged."""
-        if not bundle.llm.tiers:
-            return self._of_process
-        known = self._own.get(bundle.id)
-        if known is None or known.tiers != bundle.llm.tiers:
-            known = _Own(bundle.llm.tiers, self._make(bundle))
-            self._own[bundle.id] = known
-        return known.cascade
+        """Returns the cascade for `bundle`, paid by its tenant. Cheap: called for every request."""
+        guarded = self._guarded(bundle.llm.tiers or self._process_tiers)
+        return Cascade(guarded, mode=self._mode, account=self._account(bundle), now=self._now, jitter=self._jitter)
 
-    def _make(self, bundle: TenantBundle) -> Cascade:
-        models: list[ChatModel] = []
-        for tier in bundle.llm.tiers:
-            key = self._environment.get(tier.api_key_env, "") if tier.api_key_env else ""
-            if tier.api_key_env and not key:
-                _log.warning("tenant %s: tier %s is off, %s is not set", bundle.id, tier.name, tier.api_key_env)
-                continue
-            models.append(self._open_tier(tier, key))
-        return Cascade(models, mode=self._of_process.mode, whole_seconds=self._of_process.whole_seconds)
+    def tiers(self) -> Sequence[GuardedTier]:
+        """Returns the installation's tiers and those that tenants have used within the last hour."""
+        return [*self._guarded(self._process_tiers), *(self._open[tier].guarded for tier in self._foreign())]
+
+    async def close_idle(self) -> None:
+        """Closes tenants' tiers that nobody has used for an hour."""
+        before = self._now() - _IDLE_SECONDS
+        for tier in [tier for tier in self._foreign() if self._used[tier] < before]:
+            del self._used[tier]
+            await self._open.pop(tier).aclose()
+
+    async def close_idle_for_ever(self) -> None:
+        """Does so every ten minutes, until it is cancelled."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            await self.close_idle()
+
+    async def aclose(self) -> None:
+        """Closes every tier."""
+        while self._open:
+            _, opened = self._open.popitem()
+            await opened.aclose()
+
+    def _guarded(self, tiers: Sequence[Tier]) -> Sequence[GuardedTier]:
+        now = self._now()
+        for tier in tiers:
+            if tier not in self._open:
+                self._open[tier] = self._open_tier(tier)
+            self._used[tier] = now
+        return [self._open[tier].guarded for tier in tiers]
+
+    def _foreign(self) -> list[Tier]:
+        return [tier for tier in self._open if tier not in self._process_tiers]
+
+    def _account(self, bundle: TenantBundle) -> Account:
+        if self._books is None:
+            return Unpaid()
+        return TenantAccount(
+            tenant=parse_tenant_id(bundle.id),
+            allowance=Allowance.of(bundle.budget),
+            ledger=self._books.ledger,
+            prices=self._books.prices,
+            settling=self._books.settling,
+        )

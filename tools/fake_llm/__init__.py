@@ -1,0 +1,1 @@
+"""A double of an OpenAI-compatible server, for tests, benchmarks and demos."""

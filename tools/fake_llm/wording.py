@@ -1,0 +1,69 @@
+"""Replies that could come from a small model: what it is given, said a little differently."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_SWAPS = (
+    ("Envoyez-nous ", "Merci de nous envoyer "),
+    ("Envoyez-moi ", "Merci de m'envoyer "),
+    ("Envoyez ", "Merci d'envoyer "),
+    ("Indiquez ", "Merci d'indiquer "),
+    ("Donnez ", "Merci de donner "),
+    ("Send ", "Please send "),
+)
+_STEP = re.compile(r"^\d+\. (\S+) \([^)]*\) : (.*)$", re.MULTILINE)
+_ASKED = re.compile(r"À demander maintenant : (\S+)")
+_UNKNOWN = re.compile(r"Si la réponse n'est pas connue, dis : « (.*) » Réponds")
+_PASSAGES = re.compile(r"Passages des documents[^\n]*\n(.*?)(?:\n\n|\Z)", re.DOTALL)
+
+
+def plausible(request: Mapping[str, Any]) -> str:
+    """Returns a reply to a chat request as the engines make them: never a fact that the prompt does not hold."""
+    messages: Sequence[Mapping[str, Any]] = request["messages"]
+    system = "\n".join(str(message["content"]) for message in messages if message["role"] == "system")
+    user = str(messages[-1]["content"])
+    if "JSON" in system:
+        return _choice(system, user)
+    if " passages" in system and "\n\n" in user:
+        context, _, question = user.rpartition("\n\n")
+        return _best_line(context, question) or user
+    if asked := _ASKED.search(system):
+        return _classic(system, asked.group(1), user)
+    for begin, replacement in _SWAPS:
+        if begin in user:
+            return user.replace(begin, replacement, 1)
+    return user
+
+
+def _classic(system: str, slot: str, user: str) -> str:
+    step = dict(_STEP.findall(system)).get(slot, "")
+    if "?" not in user:
+        return step or "D'accord, c'est noté."
+    passages, unknown = _PASSAGES.search(system), _UNKNOWN.search(system)
+    found = _best_line(passages.group(1), user) if passages else ""
+    answer = found or (unknown.group(1) if unknown else "Je ne sais pas.")
+    return f"{answer}\n\n{step}" if step else answer
+
+
+def _choice(system: str, question: str) -> str:
+    lines = [line for line in system.splitlines() if ":" in line and not line.startswith("Choose")]
+    best = max(lines, key=lambda line: _shared(line, question), default="")
+    agent = best.lstrip("- ").partition(":")[0].strip() if _shared(best, question) else "none"
+    reasoning = "Le domaine correspond." if best else "Aucun domaine ne correspond."
+    return json.dumps({"agent": agent, "confidence": 0.9, "reasoning": reasoning}, ensure_ascii=False)
+
+
+def _best_line(context: str, question: str) -> str:
+    lines = [line.strip().lstrip("-#* ").strip() for line in context.splitlines() if not line.lstrip().startswith("#")]
+    best = max((line for line in lines if line), key=lambda line: _shared(line, question), default="")
+    return best if _shared(best, question) else ""
+
+
+def _shared(line: str, question: str) -> int:
+    return len(_words(line) & _words(question))
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.lower()) if len(word) > 2 or word.isdigit()}

@@ -2,13 +2,19 @@
 
 import typer
 
+from tools.cache import cache
 from tools.chat import chat
 from tools.demo import demo
+from tools.drill import drill
 from tools.ingest import ingest
+from tools.ops import ops
 from tools.quicktest import quicktest
+from tools.replay import replays
+from tools.report import report
 from tools.say import say
 from tools.tenants import tenants
 from tools.up import up
+from tools.weekly import weekly
 
 app = typer.Typer(
     help="""Run and operate Repartee, a multi-tenant conversation backend of gRPC services.
@@ -24,6 +30,12 @@ app.command()(chat)
 app.command()(say)
 app.command()(ingest)
 app.add_typer(tenants, name="tenants")
+app.add_typer(cache, name="cache")
+app.add_typer(ops, name="ops")
+app.add_typer(replays, name="replay")
+app.add_typer(drill, name="drill")
+report.command()(weekly)
+app.add_typer(report, name="report")
 app.command()(demo)
 app.command()(quicktest)
 

@@ -112,5 +112,6 @@ def print_error(error: ReparteeError) -> None:
         )
         return
     errors.print(f"[bold red]{error.reason}[/]  {escape(error.message)}", soft_wrap=True)
-    for violation in error.violations:
+    # A precondition without a place repeats the message.
+    for violation in (each for each in error.violations if each.description != error.message):
         errors.print(f"  [yellow]{escape(violation.field)}[/]  {escape(violation.description)}", soft_wrap=True)

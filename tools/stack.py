@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -11,11 +10,15 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from libs.common.embedded_redis import start_embedded_redis
 from libs.common.errors import PreconditionFailed
 from tools.connection import PORTS
 from tools.health import is_serving
+
+if TYPE_CHECKING:
+    from tools.fake_llm.server import FakeLlm
 
 MODULES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "cache": ("services.cache", {}),
@@ -28,7 +31,16 @@ MODULES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 """What runs, in the order it is started: `python -m MODULE` with these settings."""
 
 _STOP_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
+# As fast as a small hosted model writes.
+_FAKE_WORD_SECONDS = 0.02
+# A killed command must not leave servers behind. Said by the child itself: Python that runs between fork and exec
+# crashes now and then once this process has opened a gRPC channel.
+_DYING_WITH_ITS_PARENT = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+os.execv(sys.executable, [sys.executable, "-m", sys.argv[1]])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,10 @@ class StackOptions:
     redis_url: str = ""
     traces: bool = True
     hybrid: bool = True
+    # Routers, at least 1: the first on the base port, the others after all services.
+    replicas: int = 1
+    # Words come from a double of a language model, on loopback and in this process.
+    fake_llm: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -68,41 +84,73 @@ class Child:
 class Stack:
     """The running children; made by `running_stack`."""
 
-    def __init__(self, options: StackOptions, redis_url: str, redis_pid: int | None) -> None:
+    def __init__(
+        self, options: StackOptions, redis_url: str, redis_pid: int | None, *, fake_llm: "FakeLlm | None" = None
+    ) -> None:
         self.options = options
+        self.fake_llm = fake_llm
         self.redis_url = redis_url
         self.redis_pid = redis_pid
         self.children: list[Child] = []
         self.started = time.monotonic()
 
     def port(self, service: str) -> int:
-        """Returns the port of a service by its short name."""
-        return self.options.port_base + PORTS[service]
+        """Returns the port of a service by its short name; further routers are `router-2`, `router-3`…"""
+        number = service.removeprefix("router-")
+        offset = len(PORTS) + int(number) - 2 if number.isdigit() else PORTS[service]
+        return self.options.port_base + offset
 
     async def start(self) -> None:
         """Starts the children; raises PreconditionFailed (PORT_TAKEN) before the first one."""
-        for name in self.options.only:
+        names = self._names()
+        for name in names:
             _refuse_taken_port(name, self.port(name))
         logs = self.options.state / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         if self.options.traces:
             (self.options.state / "traces").mkdir(exist_ok=True)
-        for name in (name for name in MODULES if name in self.options.only):
-            module, settings = MODULES[name]
-            log = logs / f"{name}.log"
-            with log.open("wb") as sink:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    module,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=sink,
-                    env={**self._environment(name), **settings},
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent,
-                )
-            self.children.append(Child(name, self.port(name), log, process))
+        for name in names:
+            (logs / f"{name}.log").unlink(missing_ok=True)
+            self.children.append(await self._spawn(name))
+
+    async def kill(self, name: str) -> None:
+        """Kills a child with -9, and returns when it is gone."""
+        child = next(child for child in self.children if child.name == name)
+        if child.alive:
+            child.process.send_signal(signal.SIGKILL)
+            await child.process.wait()
+
+    async def restart(self, name: str) -> None:
+        """Kills a child with -9 if it runs, starts it anew, and returns when it serves; its log goes on.
+
+        Raises PreconditionFailed (SERVICE_FAILED) when it does not start.
+        """
+        await self.kill(name)
+        child = await self._spawn(name)
+        self.children = [child if each.name == name else each for each in self.children]
+        await self._wait_for(child)
+
+    async def _spawn(self, name: str) -> Child:
+        module, settings = MODULES["router" if name.startswith("router-") else name]
+        log = self.options.state / "logs" / f"{name}.log"
+        with log.open("ab") as sink:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                _DYING_WITH_ITS_PARENT,
+                module,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env={**self._environment(name), **settings},
+                start_new_session=True,
+            )
+        return Child(name, self.port(name), log, process)
+
+    def _names(self) -> list[str]:
+        names = [name for name in MODULES if name in self.options.only]
+        further = [f"router-{number}" for number in range(2, self.options.replicas + 1)]
+        return names + further if "router" in names else names
 
     async def wait_until_healthy(self, timeout_seconds: float = 60.0) -> None:
         """Returns when every child serves; raises PreconditionFailed (SERVICE_FAILED) for the first that died."""
@@ -164,9 +212,11 @@ class Stack:
 
     def _environment(self, name: str) -> dict[str, str]:
         state = self.options.state
+        # What a router keeps on disk is its own.
+        own_state = state / name if name.startswith("router-") else state
         settings = {
             "REPARTEE_PORT": str(self.port(name)),
-            "REPARTEE_STATE_DIR": str(state),
+            "REPARTEE_STATE_DIR": str(own_state),
             "REPARTEE_REDIS_URL": self.redis_url,
             "REPARTEE_CACHE_TARGET": f"127.0.0.1:{self.port('cache')}",
             "REPARTEE_RAG_TARGET": f"127.0.0.1:{self.port('rag')}",
@@ -177,6 +227,12 @@ class Stack:
             # Two BLAS threads on a small machine only wait for each other.
             "OPENBLAS_NUM_THREADS": "1",
         }
+        if self.fake_llm is not None:
+            settings |= {
+                "REPARTEE_LLM_BASE_URL": self.fake_llm.base_url,
+                "REPARTEE_LLM_MODEL": self.fake_llm.models[0],
+                "REPARTEE_LLM_CONTINUOUS_USAGE": "true",
+            }
         # Without a model the classic engine can say nothing; whoever sets the switch is obeyed.
         defaults = {"USE_HYBRID_BOTLIVE": "true" if self.options.hybrid else "false"}
         if self.options.traces:
@@ -203,11 +259,20 @@ async def running_stack(options: StackOptions) -> AsyncGenerator[Stack]:
             redis = await start_embedded_redis(options.state / "redis", port=None)
             exits.push_async_callback(redis.stop)
             redis_url, redis_pid = redis.url, redis.pid
-        stack = Stack(options, redis_url, redis_pid)
+        double = await exits.enter_async_context(_fake_llm()) if options.fake_llm else None
+        stack = Stack(options, redis_url, redis_pid, fake_llm=double)
         exits.push_async_callback(stack.stop)
         await stack.start()
         await stack.wait_until_healthy()
         yield stack
+
+
+def _fake_llm() -> "FakeLlm":
+    # An HTTP server takes a quarter of a second to import, which no other command has to wait for.
+    from tools.fake_llm.server import FakeLlm  # noqa: PLC0415  # see above
+    from tools.fake_llm.wording import plausible  # noqa: PLC0415  # see above
+
+    return FakeLlm(responder=plausible, word_seconds=_FAKE_WORD_SECONDS)
 
 
 def resident_mib(pid: int) -> float:
@@ -252,8 +317,3 @@ def _last_words(child: Child) -> str:
     lines = [line for line in child.log.read_text(errors="replace").splitlines() if line.strip()]
     said = lines[-1].strip() if lines else "it said nothing"
     return f"{child.name} stopped while starting (exit {child.process.returncode}): {said}. Its log is {child.log}."
-
-
-def _die_with_parent() -> None:
-    # A killed command must not leave servers behind.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

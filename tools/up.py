@@ -38,6 +38,9 @@ def up(
     hybrid: Annotated[
         bool, typer.Option("--hybrid/--classic", help="Which engine gets the traffic, unless USE_HYBRID_BOTLIVE says.")
     ] = True,
+    with_fake_llm: Annotated[
+        bool, typer.Option("--with-fake-llm", help="Let a double of a language model word replies, on this machine.")
+    ] = False,
     traces: Annotated[bool, typer.Option("--traces/--no-traces", help="Keep traces in the state folder.")] = True,
 ) -> None:
     """Start the stack, wait until it is healthy, and show it. Ctrl-C stops everything (exit 0; 130 while starting).
@@ -56,6 +59,7 @@ def up(
         only=names,
         redis_url=redis_url,
         hybrid=hybrid,
+        fake_llm=with_fake_llm,
         traces=traces,
     )
     run(lambda: _up(options))
@@ -123,6 +127,8 @@ def table(stack: Stack) -> Table:
             str(child.process.pid),
             f"{child.resident_mib():.0f} MiB",
         )
+    if stack.fake_llm is not None:
+        rows.add_row("fake-llm", stack.fake_llm.base_url.removeprefix("http://"), "[green]serving[/]", "", "")
     if stack.redis_pid is not None:
         rows.add_row(
             "valkey",

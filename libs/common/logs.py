@@ -24,11 +24,15 @@ class HumanFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s", "%H:%M:%S")
 
 
+# What every record has; anything else on it was given as `extra`.
+_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; `time` in UTC."""
+    """One JSON object a line; `time` in UTC, and what a record was given as `extra` by its own name."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, str] = {
+        fields: dict[str, object] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname,
             "logger": record.name,
@@ -40,6 +44,9 @@ class JsonFormatter(logging.Formatter):
             fields["tenant"] = context.principal.tenant or ""
         if trace_id := current_trace_id():
             fields["trace_id"] = trace_id
+        for name, value in vars(record).items():
+            if name not in _OWN_FIELDS:
+                fields.setdefault(name, value if isinstance(value, str | int | float) else str(value))
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)

@@ -13,6 +13,9 @@ from libs.common.redis_connections import Argument, Command, RedisConnections
 
 StreamEntry = tuple[str, dict[str, bytes]]
 
+# An idle server looks only ten times a second whether a blocked command's time is over.
+_BLOCK_SLACK_SECONDS = 0.15
+
 
 @dataclass(frozen=True)
 class Script:
@@ -152,7 +155,7 @@ class Keyspace(ABC):
         """
         block = ("BLOCK", _milliseconds(block_seconds)) if block_seconds > 0 else ()
         command = ("XREAD", "COUNT", count, *block, "STREAMS", self.own(key), after)
-        reply = await self._run(command, extra_seconds=block_seconds)
+        reply = await self._run(command, extra_seconds=block_seconds + _BLOCK_SLACK_SECONDS if block else 0.0)
         return _entries(reply[0][1]) if reply else []
 
     async def _run(self, command: Command, *, extra_seconds: float = 0.0) -> Any:

@@ -56,11 +56,23 @@ class Health(Protocol):
         ...
 
 
+def _nothing() -> None:
+    """Has no stream to end."""
+
+
 class RunningServer:
     """A server that takes calls. `health` is told more names where a service has parts that come and go."""
 
-    def __init__(self, server: grpc.aio.Server, health_servicer: Health, port: int, settings: ServiceSettings) -> None:
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        health_servicer: Health,
+        port: int,
+        settings: ServiceSettings,
+        on_stopping: Callable[[], None],
+    ) -> None:
         self.port = port
+        self._on_stopping = on_stopping
         self.health = health_servicer
         self._server = server
         self._settings = settings
@@ -92,6 +104,7 @@ class RunningServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_seconds):
                 await (hurry or asyncio.Event()).wait()
+        self._on_stopping()
         await self._server.stop(self._settings.stop_grace_seconds)
 
     async def stop(self) -> None:
@@ -112,11 +125,14 @@ async def running_server(
     default_deadline_seconds: float = 8.0,
     max_deadline_seconds: float = 60.0,
     max_receive_bytes: int = 1 << 20,
+    on_stopping: Callable[[], None] = _nothing,
 ) -> AsyncGenerator[RunningServer, None]:
     """Serves `registrations` beside health, reflection and StatusService until the block ends, which stops it at once.
 
     `default_deadline_seconds` holds for unary calls that bring none, `max_deadline_seconds` for those that bring more;
-    a stream may last an hour. Raises PreconditionFailed (INSECURE_LISTEN, PORT_TAKEN, TLS_FILES, CREDENTIALS_FILE).
+    a stream may last an hour. `on_stopping` ends, after the drain, streams that have no end of their own.
+
+    Raises PreconditionFailed (INSECURE_LISTEN, PORT_TAKEN, TLS_FILES, CREDENTIALS_FILE).
     """
     is_local = is_loopback_host(settings.host)
     check_listening(settings, name)
@@ -147,7 +163,7 @@ async def running_server(
     for each in ["", *names]:
         await health_servicer.set(each, _SERVING)
     _log.info("%s %s serves on %s port %d", name, version("repartee"), settings.host, port)
-    running = RunningServer(server, health_servicer, port, settings)
+    running = RunningServer(server, health_servicer, port, settings, on_stopping)
     try:
         yield running
     finally:

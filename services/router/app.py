@@ -1,6 +1,5 @@
-"""Wires the router: settings, stores, channels, the turn, servicers, `main`."""
+"""Wires the router: settings, stores, channels, the switch, the turn, servicers, `main`."""
 
-import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -16,7 +15,6 @@ from libs.common.settings import load_settings
 from libs.common.telemetry import current_trace_id, start_telemetry
 from libs.common.tenants.directory import TenantDirectory
 from libs.common.tenants.open_store import open_tenant_store
-from libs.common.tenants.stored import TenantStore
 from repartee.v1 import (
     cache_pb2,
     engine_pb2,
@@ -27,48 +25,57 @@ from repartee.v1 import (
     tenants_pb2,
     tenants_pb2_grpc,
 )
-from services.router.adapters.memory_conversations import MemoryConversations
-from services.router.adapters.redis_conversations import RedisConversations
+from services.router.adapters.open_accounts import open_accounts
+from services.router.adapters.open_conversations import open_conversations
+from services.router.adapters.open_rollout import open_rollout
 from services.router.adapters.upstreams import CacheClient, EngineClient, Upstream
 from services.router.admin.rollout import RolloutServicer
 from services.router.admin.tenants import TenantServicer
 from services.router.admin.usage import UsageServicer
 from services.router.background import Background
 from services.router.chat import Chat
-from services.router.conversations import Conversations
+from services.router.counting import Counting
+from services.router.earlier_answers import EarlierAnswers
 from services.router.keeping import Keeping
 from services.router.ladder import Ladder
-from services.router.rollout import Rollout, rollout_from
 from services.router.servicer import DEFAULT_TURN_SECONDS, MAX_TURN_SECONDS, RouterServicer
 from services.router.settings import RouterSettings
-from services.router.steady_conversations import SteadyConversations
-from services.router.tally import Tally
+from services.router.shadow.shadowing import Shadow
 from services.router.turn import Variant
 
 _LOG = logging.getLogger(__name__)
 _CACHE = cache_pb2.DESCRIPTOR.services_by_name["CacheService"]
 _ENGINE = engine_pb2.DESCRIPTOR.services_by_name["EngineService"]
-_REPLAY_EVERY_SECONDS = 0.5
 _FINISH_SECONDS = 2.0
 
 
 @asynccontextmanager
 async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, None]:
     """Runs the whole service within the block. Raises InvalidRequest (INVALID_SETTING) for a switch that is unclear."""
-    rollout = rollout_from(settings.use_hybrid_botlive, percent=settings.rollout_percent)
     async with AsyncExitStack() as stack:
         telemetry = start_telemetry("router", settings)
         stack.callback(telemetry.shutdown)
         redis = await _open_redis(settings, stack)
+        opened = await stack.enter_async_context(open_rollout(settings, redis))
+        rollout = opened.rollout
         tenants = open_tenant_store(settings, redis)
         directory = await stack.enter_async_context(TenantDirectory(tenants))
-        conversations, steady = await _open_conversations(settings, redis, stack)
+        kept = await stack.enter_async_context(
+            open_conversations(
+                redis,
+                state_dir=settings.state_dir,
+                retention_days=settings.conversation_days,
+                history_messages=settings.history_messages,
+                max_waiting=settings.outbox_turns,
+            )
+        )
+        accounts = await stack.enter_async_context(open_accounts(redis))
 
         async def channel(target: str, service: ServiceDescriptor) -> grpc.aio.Channel:
-            opened = open_channel(
+            channel = open_channel(
                 target, services=[service], name="router", tls=ClientTls.of(settings), tracer=telemetry.tracer
             )
-            return await stack.enter_async_context(opened)
+            return await stack.enter_async_context(channel)
 
         cache = CacheClient(await channel(settings.cache_target, _CACHE))
         engines = {
@@ -77,14 +84,21 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
         }
         background = Background()
         stack.push_async_callback(background.finish, timeout_seconds=_FINISH_SECONDS)
+        shadow = Shadow(
+            engines=engines,
+            counts=opened.shadow_counts,
+            percent_of=lambda tenant: rollout.state(tenant).shadow_percent,
+        )
+        stack.push_async_callback(shadow.finish, timeout_seconds=_FINISH_SECONDS)
         chat = Chat(
             tenants=directory,
-            conversations=conversations,
-            answers=cache,
+            conversations=kept.conversations,
+            earlier=EarlierAnswers(cache, engines=engines, background=background),
             ladder=Ladder(engines),
             rollout=rollout,
-            tally=Tally(),
-            background=background,
+            counting=Counting((opened.recorder, accounts.recorder)),
+            limits=accounts.limits,
+            shadow=shadow,
             new_id=_new_turn_id,
             trace_id=current_trace_id,
         )
@@ -93,18 +107,27 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
             "engine:hybrid": engines[Variant.HYBRID],
             "engine:classic": engines[Variant.CLASSIC],
         }
-        _LOG.info("hybrid gets %g %% of conversations (%s)", rollout.percent, rollout.source)
-        yield await stack.enter_async_context(
+        now = rollout.state()
+        _LOG.info("hybrid gets %g %% of conversations (%s)", now.percent, now.source)
+        registrations = _registrations(
+            RouterServicer(chat=chat, keeping=Keeping(kept.conversations, unseen=opened.shadow_counts)),
+            TenantServicer(tenants),
+            RolloutServicer(rollout, tenants=directory, judge=opened.judge, shadow_counts=opened.shadow_counts),
+            UsageServicer(accounts.query),
+        )
+        server = await stack.enter_async_context(
             running_server(
                 settings,
                 name="router",
-                registrations=_registrations(chat, Keeping(conversations), tenants, rollout),
+                registrations=registrations,
                 tracer=telemetry.tracer,
-                dependencies=lambda: _dependencies(steady, upstreams),
+                dependencies=lambda: [kept.dependency(), *_upstream_states(upstreams)],
                 default_deadline_seconds=DEFAULT_TURN_SECONDS,
                 max_deadline_seconds=MAX_TURN_SECONDS,
+                on_stopping=rollout.end_watches,
             )
         )
+        yield server
 
 
 async def _open_redis(settings: RouterSettings, stack: AsyncExitStack) -> RedisStore | None:
@@ -115,76 +138,25 @@ async def _open_redis(settings: RouterSettings, stack: AsyncExitStack) -> RedisS
     return redis
 
 
-async def _open_conversations(
-    settings: RouterSettings, redis: RedisStore | None, stack: AsyncExitStack
-) -> tuple[Conversations, SteadyConversations | None]:
-    if redis is None:
-        return MemoryConversations(history_messages=settings.history_messages), None
-    kept = RedisConversations(
-        redis, retention_days=settings.conversation_days, history_messages=settings.history_messages
-    )
-    steady = SteadyConversations(
-        kept, is_back=redis.ping, max_waiting=settings.outbox_turns, history_messages=settings.history_messages
-    )
-    replaying = asyncio.create_task(_replay_for_ever(steady), name="replay-turns")
-    stack.push_async_callback(_stop_replaying, replaying, steady)
-    return steady, steady
-
-
-async def _replay_for_ever(steady: SteadyConversations) -> None:
-    while True:
-        await asyncio.sleep(_REPLAY_EVERY_SECONDS)
-        await steady.replay()
-
-
-async def _stop_replaying(replaying: "asyncio.Task[None]", steady: SteadyConversations) -> None:
-    replaying.cancel()
-    await asyncio.gather(replaying, return_exceptions=True)
-    if not await steady.replay():
-        _LOG.error("%d turns that waited for the store are lost with this process", steady.waiting)
-
-
-def _registrations(chat: Chat, keeping: Keeping, tenants: TenantStore, rollout: Rollout) -> Sequence[Registration]:
+def _registrations(
+    chat: RouterServicer, tenants: TenantServicer, rollout: RolloutServicer, usage: UsageServicer
+) -> Sequence[Registration]:
     router, admin = router_pb2.DESCRIPTOR.services_by_name, tenants_pb2.DESCRIPTOR.services_by_name
+    switch = rollout_pb2.DESCRIPTOR.services_by_name["RolloutService"]
     return (
-        Registration(
-            router["RouterService"],
-            router_pb2_grpc.add_RouterServiceServicer_to_server,
-            RouterServicer(chat=chat, keeping=keeping),
-        ),
-        Registration(
-            admin["TenantService"],
-            tenants_pb2_grpc.add_TenantServiceServicer_to_server,
-            TenantServicer(tenants),  # pyright: ignore[reportAbstractUsage]  # single changes are not served yet
-        ),
-        Registration(
-            rollout_pb2.DESCRIPTOR.services_by_name["RolloutService"],
-            rollout_pb2_grpc.add_RolloutServiceServicer_to_server,
-            RolloutServicer(rollout),  # pyright: ignore[reportAbstractUsage]  # changing it is not served yet
-        ),
-        Registration(
-            admin["UsageService"],
-            tenants_pb2_grpc.add_UsageServiceServicer_to_server,
-            UsageServicer(),  # pyright: ignore[reportAbstractUsage]  # not served yet
-        ),
+        Registration(router["RouterService"], router_pb2_grpc.add_RouterServiceServicer_to_server, chat),
+        Registration(admin["TenantService"], tenants_pb2_grpc.add_TenantServiceServicer_to_server, tenants),
+        Registration(switch, rollout_pb2_grpc.add_RolloutServiceServicer_to_server, rollout),
+        Registration(admin["UsageService"], tenants_pb2_grpc.add_UsageServiceServicer_to_server, usage),
     )
 
 
-def _dependencies(steady: SteadyConversations | None, upstreams: Mapping[str, Upstream]) -> list[DependencyState]:
-    if steady is None:
-        kept = DependencyState("redis", "embedded", "Conversations live in this process and end with it.")
-    elif steady.is_down:
-        kept = DependencyState("redis", "degraded", f"{steady.waiting} turns wait in memory to be kept.")
-    else:
-        kept = DependencyState("redis", "up")
+def _upstream_states(upstreams: Mapping[str, Upstream]) -> list[DependencyState]:
     return [
-        kept,
-        *(
-            DependencyState(name, "degraded", "Its last call failed; turns do without it.")
-            if upstream.is_failing
-            else DependencyState(name, "up")
-            for name, upstream in upstreams.items()
-        ),
+        DependencyState(name, "degraded", "Its last call failed; turns do without it.")
+        if upstream.is_failing
+        else DependencyState(name, "up")
+        for name, upstream in upstreams.items()
     ]
 
 

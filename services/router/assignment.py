@@ -10,11 +10,34 @@ BUCKETS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A variant, the bucket (0 to 99,999) it was read from, and the rule that decided."""
+    """A variant, the unit's bucket (0 to 99,999), the rule that decided, and what was hashed.
+
+    `unit_kind` is `conversation`, `user` or `request`; what is hashed by its request is dealt anew with the next one.
+    """
 
     variant: Variant
     bucket: int
     decided_by: str
+    unit_kind: str = "conversation"
+    # When the conversation that is pinned began, in seconds since 1970; 0 for one that is not.
+    pinned_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a conversation's first turn was assigned to, and when, in seconds since 1970."""
+
+    variant: Variant
+    began_at: float
+
+
+def unit_of(conversation_id: str, user_id: str, request_id: str) -> tuple[str, str]:
+    """Returns the first of the three that is there, and its kind."""
+    if conversation_id:
+        return conversation_id, "conversation"
+    if user_id:
+        return user_id, "user"
+    return request_id, "request"
 
 
 def bucket_of(salt: str, tenant: str, unit: str) -> int:
@@ -23,12 +46,10 @@ def bucket_of(salt: str, tenant: str, unit: str) -> int:
     return int.from_bytes(digest[:8], "big") % BUCKETS
 
 
-def assign(percent: float, *, salt: str, tenant: str, unit: str, source: str) -> Assignment:
-    """Returns hybrid when the unit's bucket lies under `percent` (0 to 100, three decimals) of all buckets.
+def is_hybrid(bucket: int, percent: float) -> bool:
+    """Says whether `bucket` lies under `percent` (0 to 100, three decimals) of all buckets.
 
-    The bucket does not depend on `percent`: raising it moves units from classic to hybrid only, lowering it back only.
-    `source` names where the percent comes from, and becomes the rule that decided.
+    The bucket does not depend on the percent: raising it moves units from classic to hybrid only, and lowering it
+    back only.
     """
-    bucket = bucket_of(salt, tenant, unit)
-    variant = Variant.HYBRID if bucket < round(percent * 1000) else Variant.CLASSIC
-    return Assignment(variant, bucket, source)
+    return bucket < round(percent * 1000)

@@ -1,37 +1,36 @@
 """The turn: from a customer's message to the reply, kept before it leaves."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from libs.common.errors import ReparteeError, Unavailable
-from libs.common.request_context import Budget, RequestContext, TenantId, use_context
-from libs.common.tenants.bundle import TenantBundle
-from services.router.answers import Answers, CachedAnswer, Lookup, NewAnswer
-from services.router.assignment import Assignment
-from services.router.background import Background
+from libs.common.errors import Exhausted, ReparteeError, Unavailable
+from libs.common.request_context import RequestContext, TenantId
+from libs.common.tenants.bundle import Limits, TenantBundle
+from services.router.answers import CachedAnswer, Lookup
+from services.router.assignment import Assignment, Pin
 from services.router.conversations import (
     AlreadyAnswered,
-    Commit,
     ConversationRef,
     Conversations,
     SlotAwaited,
     Snapshot,
     Superseded,
 )
-from services.router.ladder import RESERVE_SECONDS, EngineAnswer, EngineQuestion, Ladder, Served
+from services.router.counting import Counting
+from services.router.earlier_answers import EarlierAnswers
+from services.router.judging.standing import dealt_share
+from services.router.ladder import RESERVE_SECONDS, EngineQuestion, Ladder, Served
 from services.router.replies import cached_reply, served_reply
 from services.router.rollout import Rollout
-from services.router.tally import Tally
-from services.router.turn import NO_STATE, Message, Reply, Stored, Turn, Variant
+from services.router.shadow.shadowing import Shadow
+from services.router.shown import Shown, Sink
+from services.router.turn import NO_STATE, FlowState, Reply, Stored, Turn, Variant
+from services.router.turn_limits import TurnLimits
 from services.router.turn_order import TurnOrder, conversation_busy
+from services.router.work import Work, commit_of, question_of
 
-CACHE_TIMEOUT_SECONDS = 0.15
-# How far a customer's clock may be off before the router's is taken.
-MAX_CLOCK_ERROR_SECONDS = 86_400.0
-_STORE_ANSWER_SECONDS = 2.0
 _MAX_TRIES = 5
 
 
@@ -63,25 +62,27 @@ class Chat:
         *,
         tenants: Tenants,
         conversations: Conversations,
-        answers: Answers,
+        earlier: EarlierAnswers,
         ladder: Ladder,
         rollout: Rollout,
-        tally: Tally,
-        background: Background,
+        counting: Counting,
+        limits: TurnLimits,
         new_id: Callable[[], str],
         trace_id: Callable[[], str],
+        shadow: Shadow | None = None,
         clock: Callable[[], float] = time.time,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tenants = tenants
         self._conversations = conversations
-        self._answers = answers
+        self._earlier = earlier
         self._ladder = ladder
         self._rollout = rollout
-        self._tally = tally
-        self._background = background
+        self._counting = counting
+        self._limits = limits
         self._new_id = new_id
         self._trace_id = trace_id
+        self._shadow = shadow
         self._clock = clock
         self._now = now
         self._order = TurnOrder()
@@ -89,12 +90,16 @@ class Chat:
     def opening(self, turn: Turn, call: RequestContext) -> tuple[Turn, Variant]:
         """Returns the turn with an id, and the variant it gets: what a stream says before the answer is known."""
         named = turn if turn.turn_id else replace(turn, turn_id=self._new_id())
-        return named, self._rollout.assignment(call.principal.require_tenant(), turn.conversation_id).variant
+        return named, self._assign(turn, call).variant
 
-    async def reply(self, turn: Turn, call: RequestContext) -> Answered:
+    async def reply(self, turn: Turn, call: RequestContext, sink: Sink | None = None) -> Answered:
         """Returns the reply; the turn is kept, or waits to be.
 
-        Raises NotFound (TENANT_NOT_FOUND), Conflict (CONVERSATION_BUSY), and the engine's error for a strict turn.
+        A `sink` is shown the text as it comes, and at the end exactly the reply's. Cancelled, the turn is kept whole
+        or not at all, and no other engine is asked.
+
+        Raises NotFound (TENANT_NOT_FOUND), Exhausted (RATE_LIMITED), Conflict (CONVERSATION_BUSY), and the engine's
+        error for a strict turn.
         """
         started = self._now()
         tenant = call.principal.require_tenant()
@@ -103,31 +108,70 @@ class Chat:
         except Unavailable:
             bundle = None
         key = (tenant, turn.conversation_id)
+        if (repeated := await self._admit(turn, call, bundle)) is not None:
+            return repeated
         await self._order.enter(key, timeout_seconds=call.budget.timeout(60.0, reserve=RESERVE_SECONDS))
         try:
-            work = _Work(turn, call, bundle, turn.turn_id or self._new_id(), self._clock(), started)
+            shown = Shown(sink) if sink is not None else None
+            work = Work(turn, call, bundle, turn.turn_id or self._new_id(), self._clock(), started, shown)
             for _ in range(_MAX_TRIES):
                 answered = await self._try(work)
                 if answered is not None:
+                    if shown is not None:
+                        shown.settle(answered.reply.text, reason="TEXT_REPLACED")
                     return answered
+                if shown is not None:
+                    shown.reset("CONVERSATION_CHANGED")
             raise conversation_busy()
         finally:
             self._order.leave(key)
 
-    async def _try(self, work: "_Work") -> Answered | None:
+    async def _admit(self, turn: Turn, call: RequestContext, bundle: TenantBundle | None) -> Answered | None:
+        """Counts the turn against its tenant's limits; a refused one that was answered before gets its reply again."""
+        try:
+            await self._limits.admit(
+                call.principal, turn.user_id or turn.conversation_id, bundle.limits if bundle else Limits()
+            )
+        except Exhausted:
+            ref = ConversationRef(call.principal, turn.conversation_id)
+            known = await self._conversations.load(ref, turn.turn_id) if turn.turn_id else None
+            if known is None or known.first_reply is None:
+                raise
+            return Answered(known.first_reply, known.first_stored, replayed=True)
+        return None
+
+    async def _try(self, work: Work) -> Answered | None:
         """Returns the reply on the state as it is now; None when another turn changed that state first."""
         turn, call = work.turn, work.call
         ref = ConversationRef(call.principal, turn.conversation_id)
-        assignment = self._rollout.assignment(call.principal.require_tenant(), turn.conversation_id)
-        lookup = await self._look_up(work)
+        assignment = self._assign(turn, call)
+        lookup = Lookup(miss_reason="TENANT_UNAVAILABLE")
+        if work.bundle is not None:
+            lookup = await self._earlier.ask(turn, locale=work.locale, budget=call.budget)
         if lookup.hit is not None:
-            answered = await self._repeat(work, ref, lookup.hit, assignment.variant)
+            answered = await self._repeat(work, ref, lookup.hit, assignment)
             if answered is not None:
                 return answered
+        served: Served | None = None
+        try:
+            answered, served = await self._answer(work, ref, lookup, assignment)
+            return answered
+        finally:
+            self._earlier.settle(turn, call, locale=work.locale, lookup=lookup, served=served)
+
+    async def _answer(
+        self, work: Work, ref: ConversationRef, lookup: Lookup, assignment: Assignment
+    ) -> tuple[Answered | None, Served | None]:
+        """Returns the reply, and what served it when it is this call's own and kept."""
+        turn, call = work.turn, work.call
         snapshot = await self._conversations.load(ref, turn.turn_id)
         if snapshot.first_reply is not None:
-            return Answered(snapshot.first_reply, snapshot.first_stored, replayed=True)
-        served = await self._serve(work, lookup, snapshot, assignment)
+            return Answered(snapshot.first_reply, snapshot.first_stored, replayed=True), None
+        if snapshot.began_with is not None:
+            assignment = self._assign(turn, call, Pin(snapshot.began_with, snapshot.began_at))
+        question, asked = question_of(work, lookup, snapshot, assignment), self._now()
+        served = await self._serve(work, question, assignment)
+        engine_seconds = self._now() - asked
         reply = served_reply(
             served,
             turn_id=work.turn_id,
@@ -136,120 +180,72 @@ class Chat:
             miss_reason="SLOT_IN_PROGRESS" if snapshot.state.awaiting_slot else lookup.miss_reason,
             trace_id=self._trace_id(),
         )
-        outcome = await self._conversations.commit(ref, self._commit_of(work, snapshot.version, reply))
+        outcome = await self._conversations.commit(ref, commit_of(work, snapshot, reply, replied_at=self._clock()))
         if isinstance(outcome, Superseded):
-            return None
+            return None, None
         if isinstance(outcome, AlreadyAnswered):
-            return Answered(outcome.reply, outcome.stored, replayed=True)
-        self._tally.record(assignment.variant, served.rung, self._now() - work.started)
-        answer = served.answer
-        if answer is not None and answer.cacheable and answer.knowledge_text and turn.message:
-            self._background.start(self._keep_answer(work, answer), name="store-answer")
-        return Answered(reply, outcome.stored)
-
-    async def _look_up(self, work: "_Work") -> Lookup:
-        turn = work.turn
-        if turn.attachments:
-            return Lookup(miss_reason="ATTACHMENTS")
-        if not turn.message.strip():
-            return Lookup(miss_reason="EMPTY_QUERY")
-        if work.bundle is None:
-            return Lookup(miss_reason="TENANT_UNAVAILABLE")
-        # Half of what is left at most, so that a short deadline is not spent on the cache alone.
-        timeout = min(CACHE_TIMEOUT_SECONDS, max(0.0, work.call.budget.remaining() - RESERVE_SECONDS) / 2)
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._answers.lookup(
-                    turn.message, agent=turn.agent, locale=work.locale, timeout_seconds=timeout
-                )
-        except TimeoutError:
-            return Lookup(miss_reason="CACHE_UNAVAILABLE")
+            return Answered(outcome.reply, outcome.stored, replayed=True), None
+        self._count(work, reply, assignment, before=snapshot.state)
+        if self._shadow is not None:
+            self._shadow.consider(question, served, call=call, seconds=engine_seconds)
+        return Answered(reply, outcome.stored), served
 
     async def _repeat(
-        self, work: "_Work", ref: ConversationRef, hit: CachedAnswer, variant: Variant
+        self, work: Work, ref: ConversationRef, hit: CachedAnswer, assignment: Assignment
     ) -> Answered | None:
         """Returns the cached answer, kept; None when the message may fill a slot, and must go to an engine.
 
         The conversation is not read before: a hit changes no state, so one step of the store checks and keeps it.
         """
-        reply = cached_reply(hit, turn_id=work.turn_id, variant=variant, trace_id=self._trace_id())
-        outcome = await self._conversations.append(ref, self._commit_of(work, None, reply))
+        reply = cached_reply(hit, turn_id=work.turn_id, variant=assignment.variant, trace_id=self._trace_id())
+        outcome = await self._conversations.append(ref, commit_of(work, None, reply, replied_at=self._clock()))
         if isinstance(outcome, SlotAwaited):
             return None
         if isinstance(outcome, AlreadyAnswered):
             return Answered(outcome.reply, outcome.stored, replayed=True)
-        self._tally.cache_hits += 1
+        self._earlier.recheck(work.call, hit, question=question_of(work, Lookup(), Snapshot(), assignment))
         if outcome.state is not NO_STATE:
             reply = replace(reply, state=outcome.state)
+        self._count(work, reply, assignment, before=outcome.state)
         return Answered(reply, outcome.stored)
 
-    async def _serve(self, work: "_Work", lookup: Lookup, snapshot: Snapshot, assignment: Assignment) -> Served:
-        turn, call, bundle = work.turn, work.call, work.bundle
-        question = EngineQuestion(
-            conversation_id=turn.conversation_id,
-            turn_id=work.turn_id,
-            text=turn.message,
-            attachments=turn.attachments,
-            history=snapshot.history,
-            state=snapshot.state,
-            embedding=lookup.embedding,
-            locale=work.locale,
-            channel=turn.channel or (bundle.channel if bundle else ""),
-            agent=turn.agent,
+    def _assign(self, turn: Turn, call: RequestContext, pin: Pin | None = None) -> Assignment:
+        return self._rollout.assignment(
+            call.principal.require_tenant(), turn.conversation_id, user_id=turn.user_id, forced=turn.forced, pin=pin
         )
+
+    async def _serve(self, work: Work, question: EngineQuestion, assignment: Assignment) -> Served:
         try:
             return await self._ladder.serve(
-                question, assignment=assignment, bundle=bundle, budget=call.budget, strict=turn.strict
+                question,
+                assignment=assignment,
+                bundle=work.bundle,
+                budget=work.call.budget,
+                strict=work.turn.strict,
+                shown=work.shown,
             )
-        except ReparteeError:
-            self._tally.record_failure(assignment.variant, self._now() - work.started)
+        except ReparteeError as error:
+            self._counting.failed(
+                work.call.principal.require_tenant(),
+                work.turn.conversation_id,
+                work.turn_id,
+                assigned=assignment.variant,
+                reason=error.reason,
+                share=self._share(work, assignment),
+                seconds=self._now() - work.started,
+            )
             raise
 
-    def _commit_of(self, work: "_Work", version: int | None, reply: Reply) -> Commit:
-        turn, sent_at = work.turn, work.accepted_at
-        if turn.sent_at and abs(turn.sent_at - sent_at) <= MAX_CLOCK_ERROR_SECONDS:
-            sent_at = turn.sent_at
-        return Commit(
-            version,
-            (
-                Message(reply.turn_id, "customer", turn.message, turn.attachments, sent_at),
-                Message(reply.turn_id, "bot", reply.text, (), self._clock()),
-            ),
+    def _share(self, work: Work, assignment: Assignment) -> float | None:
+        state = self._rollout.state(work.call.principal.require_tenant())
+        return dealt_share(assignment.decided_by, state, pinned_at=assignment.pinned_at)
+
+    def _count(self, work: Work, reply: Reply, assignment: Assignment, *, before: FlowState) -> None:
+        self._counting.served(
+            work.call.principal.require_tenant(),
+            work.turn.conversation_id,
             reply,
-            # An id that the router made is unknown to the caller, who can never retry with it.
-            keep_reply=bool(turn.turn_id),
-            user_id=turn.user_id,
+            before=before,
+            share=self._share(work, assignment),
+            seconds=self._now() - work.started,
         )
-
-    async def _keep_answer(self, work: "_Work", answer: EngineAnswer) -> None:
-        # The turn's own deadline is over when the reply leaves.
-        with use_context(replace(work.call, budget=Budget.of(_STORE_ANSWER_SECONDS))):
-            await self._answers.store(
-                NewAnswer(
-                    question=work.turn.message,
-                    text=answer.knowledge_text,
-                    agent=work.turn.agent,
-                    answered_by=answer.agent,
-                    locale=work.locale,
-                    sources=answer.sources,
-                    embedding=answer.embedding,
-                    knowledge_epoch=answer.knowledge_epoch,
-                )
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A turn being answered. `accepted_at` is in seconds since 1970, `started` of the monotonic clock."""
-
-    turn: Turn
-    call: RequestContext
-    bundle: TenantBundle | None
-    turn_id: str
-    accepted_at: float
-    started: float
-
-    @property
-    def locale(self) -> str:
-        """The language of the turn: the caller's, or the tenant's."""
-        return self.turn.locale or (self.bundle.locale if self.bundle else "")

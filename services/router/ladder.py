@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from libs.common.errors import DeadlineExceeded, ReparteeError, Unavailable
@@ -11,7 +11,20 @@ from libs.common.request_context import Budget
 from libs.common.tenants.bundle import TenantBundle
 from services.router.assignment import Assignment
 from services.router.emergency import emergency_text
-from services.router.turn import NO_USAGE, Attachment, Embedding, FlowState, Message, Rung, Source, Usage, Variant
+from services.router.shown import Shown, Sink
+from services.router.turn import (
+    NO_USAGE,
+    TEXT_CUT,
+    Attachment,
+    Attempt,
+    Embedding,
+    FlowState,
+    Message,
+    Rung,
+    Source,
+    Usage,
+    Variant,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -24,13 +37,20 @@ ENGINE_FLOOR_SECONDS = 0.02
 # The assigned engine's part of the time, so that one that hangs leaves some to the other.
 ASSIGNED_SHARE = 0.7
 
+# Why an engine may say a template by its own choice, with nothing failed and no model replaced.
+_CHOSEN = frozenset({"NOTHING_FOUND", "AGENT_UNSURE"})
+
 _SYSTEMS = {Variant.HYBRID: "HYBRIDE", Variant.CLASSIC: "ANCIEN"}
 _RESCUERS = {Variant.CLASSIC: "ancien système", Variant.HYBRID: "système hybride"}
 
 
 @dataclass(frozen=True, slots=True)
 class EngineQuestion:
-    """Everything an engine needs to answer a turn."""
+    """Everything an engine needs to answer a turn.
+
+    `assigned_variant` is who the turn counts for in the ledger, empty for the engine's own; `shadow` marks a copy of a
+    turn that the other engine serves. `nothing_found` says that the documents were asked a moment ago, in vain.
+    """
 
     conversation_id: str
     turn_id: str
@@ -42,11 +62,18 @@ class EngineQuestion:
     locale: str
     channel: str
     agent: str
+    assigned_variant: str = ""
+    shadow: bool = False
+    nothing_found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
-    """What an engine answered. `is_template` with `reasons` means that a model should have worded it."""
+    """What an engine answered.
+
+    `is_template` with `reasons` means that a model should have worded it; `complete` is False for a text that was cut
+    and closed with a canned phrase.
+    """
 
     text: str
     state: FlowState
@@ -56,6 +83,8 @@ class EngineAnswer:
     confidence: float = 0.0
     reasoning: str = ""
     is_template: bool = False
+    # `model`, `template`, `extract` or `canned`; empty when the engine does not say.
+    wording: str = ""
     reasons: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     usage: Usage = NO_USAGE
@@ -63,13 +92,23 @@ class EngineAnswer:
     cacheable: bool = False
     knowledge_epoch: int = 0
     embedding: Embedding | None = None
+    attempts: tuple[Attempt, ...] = ()
+    complete: bool = True
+    finish_reason: str = ""
+    # The documents were asked, and none answers.
+    nothing_found: bool = False
 
 
 class Engine(Protocol):
     """Answers turns and keeps nothing."""
 
-    async def answer(self, question: EngineQuestion, *, timeout_seconds: float) -> EngineAnswer:
-        """Returns an answer; raises a ReparteeError when there is none, or not in time."""
+    async def answer(
+        self, question: EngineQuestion, *, timeout_seconds: float, sink: Sink | None = None
+    ) -> EngineAnswer:
+        """Returns an answer; raises a ReparteeError when there is none, or not in time.
+
+        With a `sink` the text goes there too, as it comes. Cancelled, it ends the engine's work.
+        """
         ...
 
 
@@ -98,21 +137,24 @@ class Ladder:
         bundle: TenantBundle | None,
         budget: Budget,
         strict: bool,
+        shown: Shown | None = None,
     ) -> Served:
         """Returns a text before the budget ends, whatever fails.
 
         A cancelled caller gets nothing more: nobody waits for a rescue. With `strict`, the first engine's error is
-        raised where the emergency text would be said.
+        raised where the emergency text would be said. `shown` gets the text as it comes; what an engine showed before
+        it failed is taken back, with its error as the reason.
         """
         variant = assignment.variant
+        # Beside these, a line carries the tenant and the trace of its call.
         mark = {"conversation": question.conversation_id, "variant": variant.value, "bucket": assignment.bucket}
         _log.info("[ROUTER] Routage vers système %s", _SYSTEMS[variant], extra=mark)
         try:
-            answer = await self._ask(variant, question, _assigned_seconds(budget))
+            answer = await self._ask(variant, question, _assigned_seconds(budget), shown)
         except ReparteeError as error:
             first_error = error
         else:
-            is_forced_template = answer.is_template and bool(answer.reasons)
+            is_forced_template = answer.is_template and not _CHOSEN.issuperset(answer.reasons)
             rung = Rung.TEMPLATE if is_forced_template else Rung.ASSIGNED
             return Served(answer.text, rung, answer.reasons, answer, variant)
         reasons = [first_error.reason]
@@ -124,7 +166,7 @@ class Ladder:
             other = variant.other
             _log.warning("[ROUTER] FALLBACK automatique vers %s", _RESCUERS[other], extra=mark)
             try:
-                answer = await self._ask(other, question, seconds)
+                answer = await self._ask(other, question, seconds, shown)
                 return Served(answer.text, Rung.OTHER_ENGINE, (*reasons, *answer.reasons), answer, other)
             except ReparteeError as error:
                 reasons.append(error.reason)
@@ -133,12 +175,26 @@ class Ladder:
             raise first_error
         return Served(emergency_text(bundle, question.state), Rung.EMERGENCY, tuple(reasons))
 
-    async def _ask(self, variant: Variant, question: EngineQuestion, seconds: float) -> EngineAnswer:
+    async def _ask(
+        self, variant: Variant, question: EngineQuestion, seconds: float, shown: Shown | None
+    ) -> EngineAnswer:
+        try:
+            answer = await self._in_time(variant, question, seconds, shown)
+        except ReparteeError as error:
+            if shown is not None:
+                shown.reset(error.reason)
+            raise
+        # A cut text is an answer still, and says so wherever its reply is read again.
+        return answer if answer.complete else replace(answer, reasons=(*answer.reasons, TEXT_CUT))
+
+    async def _in_time(
+        self, variant: Variant, question: EngineQuestion, seconds: float, shown: Shown | None
+    ) -> EngineAnswer:
         if seconds < ENGINE_FLOOR_SECONDS:
             raise DeadlineExceeded("DEADLINE_TOO_SHORT", "Too little of the deadline is left to ask an engine.")
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._engines[variant].answer(question, timeout_seconds=seconds)
+                answer = await self._engines[variant].answer(question, timeout_seconds=seconds, sink=shown)
         except TimeoutError:
             raise DeadlineExceeded("DEADLINE_EXCEEDED", "The engine did not answer in time.") from None
         if not answer.text.strip():

@@ -57,4 +57,6 @@ def served_reply(
         action=answer.action,
         llm_tier=answer.llm_tier,
         trace_id=trace_id,
+        attempts=answer.attempts,
+        finish_reason=answer.finish_reason,
     )

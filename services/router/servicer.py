@@ -3,22 +3,26 @@
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from libs.common.errors import FieldViolation, InvalidRequest
+from libs.common.errors import Denied, FieldViolation, InvalidRequest
 from libs.common.interceptors.admission import deadline_of
 from libs.common.request_context import Budget, RequestContext, current
 from repartee.v1 import router_pb2, router_pb2_grpc
+from services.router.adapters.chat_stream import turn_events
 from services.router.adapters.wire import VARIANTS, read_turn, write_message, write_reply, write_state
 from services.router.chat import Answered, Chat
 from services.router.conversations import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from services.router.keeping import Keeping
-from services.router.turn import NO_STATE, Rung, Stored, Turn
+from services.router.turn import NO_STATE, Reply, Rung, Stored, Turn, Variant
 
 # How long a turn may take that brings no deadline, and one that brings a longer one.
 DEFAULT_TURN_SECONDS = 8.0
 MAX_TURN_SECONDS = 60.0
+# Metadata by which an operator tries one of the systems, whatever the rollout says; an emergency stop wins over it.
+FORCED_VARIANT = "x-repartee-variant"
 
 _STORED = {
     Stored.DURABLE: router_pb2.STORED_DURABLE,
@@ -26,7 +30,7 @@ _STORED = {
     Stored.MEMORY: router_pb2.STORED_MEMORY,
     Stored.NOT_KEPT: router_pb2.STORED_UNSPECIFIED,
 }
-_FINISH_REASONS = {Rung.TEMPLATE: "template", Rung.EMERGENCY: "emergency"}
+_FINISH_REASONS = {"canned": "template", "extract": "stop"}
 
 
 class RouterServicer(router_pb2_grpc.RouterServiceServicer):
@@ -37,22 +41,25 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
         self._keeping = keeping
 
     async def Chat(self, request: router_pb2.ChatRequest, context: Any) -> router_pb2.ChatResponse:
-        answered = await self._chat.reply(_admit(request), current())
-        return _response(answered, for_operator=current().principal.is_operator)
+        call = current()
+        answered = await self._chat.reply(_forced(_admit(request), call, context), call)
+        return _response(answered, for_operator=call.principal.is_operator)
 
     async def StreamChat(
         self, request: router_pb2.StreamChatRequest, context: Any
     ) -> AsyncIterator[router_pb2.StreamChatResponse]:
-        # The whole reply is held back until it is sure: a replacement of what was shown is worse than a short wait.
         call = _within_a_turn(current(), context)
-        turn, variant = self._chat.opening(_admit(request.turn, field_path="turn."), call)
+        asked = _forced(_admit(request.turn, field_path="turn."), call, context)
+        turn, variant = self._chat.opening(asked, call)
         started = router_pb2.ChatStarted(turn_id=turn.turn_id, variant=VARIANTS[variant])
-        yield router_pb2.StreamChatResponse(sequence=0, started=started)
-        answered = await self._chat.reply(turn, call)
-        response = _response(answered, for_operator=call.principal.is_operator)
-        yield router_pb2.StreamChatResponse(sequence=1, delta=router_pb2.ChatDelta(text=response.text))
-        completed = router_pb2.ChatCompleted(response=response, complete=True, finish_reason=_finish_reason(answered))
-        yield router_pb2.StreamChatResponse(sequence=2, completed=completed)
+        events = turn_events(
+            started,
+            lambda sink: self._chat.reply(turn, call, sink),
+            lambda answered: _completed(answered, for_operator=call.principal.is_operator),
+        )
+        async with aclosing(events):
+            async for event in events:
+                yield event
 
     async def ListMessages(
         self, request: router_pb2.ListMessagesRequest, context: Any
@@ -65,6 +72,12 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             next_page_token=page.next_page_token,
             state=None if page.state is NO_STATE else write_state(page.state),
         )
+
+    async def AmendReply(self, request: router_pb2.AmendReplyRequest, context: Any) -> router_pb2.AmendReplyResponse:
+        changed = await self._keeping.amend(
+            current().principal, request.conversation_id, request.turn_id, heard_text=request.heard_text
+        )
+        return router_pb2.AmendReplyResponse(changed=changed)
 
     async def DeleteConversation(
         self, request: router_pb2.DeleteConversationRequest, context: Any
@@ -85,6 +98,23 @@ def _admit(request: router_pb2.ChatRequest, *, field_path: str = "") -> Turn:
     return read_turn(request)
 
 
+def _forced(turn: Turn, call: RequestContext, context: Any) -> Turn:
+    """Returns the turn with the variant that an operator's metadata asks for; raises InvalidRequest, Denied."""
+    wanted = [str(value) for key, value in context.invocation_metadata() or () if key == FORCED_VARIANT]
+    if not wanted:
+        return turn
+    if not call.principal.is_operator:
+        raise Denied("OPERATOR_ONLY", f"Only operators may send {FORCED_VARIANT}.")
+    names = {variant.value: variant for variant in Variant}
+    if len(wanted) > 1 or wanted[0] not in names:
+        raise InvalidRequest(
+            "INVALID_FIELD",
+            "There is no such variant.",
+            violations=[FieldViolation(FORCED_VARIANT, f"expected {' or '.join(sorted(names))}, once")],
+        )
+    return replace(turn, forced=names[wanted[0]])
+
+
 def _within_a_turn(call: RequestContext, context: Any) -> RequestContext:
     """Returns `call` with the time of a turn of Chat: a stream may last an hour, an answer may not."""
     seconds = deadline_of(context.time_remaining(), default_seconds=DEFAULT_TURN_SECONDS, max_seconds=MAX_TURN_SECONDS)
@@ -97,13 +127,27 @@ def _response(answered: Answered, *, for_operator: bool) -> router_pb2.ChatRespo
     response.replayed = answered.replayed
     if not for_operator:
         response.ClearField("reasoning")
+        response.ClearField("attempts")
     return response
 
 
-def _finish_reason(answered: Answered) -> str:
-    if answered.reply.cache.hit:
+def _completed(answered: Answered, *, for_operator: bool) -> router_pb2.ChatCompleted:
+    return router_pb2.ChatCompleted(
+        response=_response(answered, for_operator=for_operator),
+        complete=answered.reply.complete,
+        finish_reason=_finish_reason(answered.reply),
+    )
+
+
+def _finish_reason(reply: Reply) -> str:
+    if reply.cache.hit:
         return "cached"
-    return _FINISH_REASONS.get(answered.reply.rung, "stop")
+    if reply.rung is Rung.EMERGENCY:
+        return "emergency"
+    if reply.rung is Rung.TEMPLATE:
+        return "template"
+    # A reply that is repeated is kept without its engine's word for how it ended.
+    return _FINISH_REASONS.get(reply.finish_reason, reply.finish_reason) or ("stop" if reply.complete else "stall")
 
 
 def _page_size(asked: int) -> int:

@@ -1,5 +1,7 @@
 """Settings of the router."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -20,11 +22,19 @@ class RouterSettings(ServiceSettings):
     rollout_percent: float = Field(
         100.0, ge=0, le=100, description="Share of conversations for the hybrid engine once it is switched on."
     )
+    switch_file: Path | None = Field(
+        None,
+        description="File that says USE_HYBRID_BOTLIVE while the router runs: an env file, one with only the word, "
+        "or the folder of a mounted ConfigMap. It wins over the variable.",
+    )
+    replica: str = Field("", description="What operators call this replica; its host and process when empty.")
     cache_target: str = Field("127.0.0.1:50054", description="Where the cache service listens.")
     hybrid_target: str = Field("127.0.0.1:50052", description="Where the hybrid engine listens.")
     classic_target: str = Field("127.0.0.1:50056", description="Where the classic engine listens.")
     conversation_days: int = Field(30, ge=1, le=3650, description="Days a conversation is kept after its last turn.")
     history_messages: int = Field(20, ge=0, le=50, description="Earlier messages that an engine is shown.")
     outbox_turns: int = Field(
-        10_000, ge=1, description="Turns that wait in memory while the store of conversations is away."
+        10_000,
+        ge=1,
+        description="Turns that wait while the store of conversations is away: in the state folder, else in memory.",
     )

@@ -49,13 +49,18 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message; `author` is `customer`, `bot` or `agent`, `created_at` seconds since 1970."""
+    """One message; `author` is `customer`, `bot` or `agent`, `created_at` seconds since 1970.
+
+    A bot's message has the `action` that was decided, and the digest of the state after its turn; both may be empty.
+    """
 
     turn_id: str
     author: str
     text: str
     attachments: tuple[Attachment, ...] = ()
     created_at: float = 0.0
+    action: str = ""
+    state_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,19 @@ class Usage:
 
 NO_USAGE = Usage()
 
+# The reason that marks a reply whose text was cut, also when it is kept and repeated.
+TEXT_CUT = "TEXT_CUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one tier of the cascade; `reason` is empty for the one that served."""
+
+    tier: str
+    model: str = ""
+    reason: str = ""
+    duration_ms: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -129,6 +147,8 @@ class Turn:
     agent: str = ""
     sent_at: float = 0.0
     strict: bool = False
+    # The variant that an operator asks for; nobody else may.
+    forced: Variant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +183,11 @@ class Reply:
     action: str = ""
     llm_tier: str = ""
     trace_id: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    # As the engine gave it; not kept, so empty when a kept reply is repeated.
+    finish_reason: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """False when the text was cut and closed with a canned phrase."""
+        return TEXT_CUT not in self.reasons

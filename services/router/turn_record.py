@@ -32,6 +32,8 @@ class TurnRecord:
     confidence: float = 0.0
     llm_tier: str = ""
     usage: Usage = NO_USAGE
+    # Hybrid's share, 0 to 1, by which the variant was dealt; None when chance had no part.
+    share: float | None = None
 
 
 class TurnRecorder(Protocol):

@@ -1,12 +1,14 @@
 """What every keeper of conversations must do, on the one in memory and on the one in a real Redis."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from libs.common.errors import InvalidRequest, Unavailable
+from libs.common.errors import Conflict, InvalidRequest, Unavailable
 from libs.common.redis_store import RedisStore
 from libs.common.request_context import Principal, TenantId
 from services.router.adapters import redis_conversations
@@ -21,6 +23,7 @@ from services.router.conversations import (
     Conversations,
     SlotAwaited,
     Superseded,
+    deletion_mark,
 )
 from services.router.turn import (
     NO_STATE,
@@ -54,11 +57,11 @@ STATE = FlowState(
 @pytest.fixture(params=["memory", "redis"])
 async def keeper(request: pytest.FixtureRequest) -> AsyncIterator[Conversations]:
     if request.param == "memory":
-        yield MemoryConversations(history_messages=4)
+        yield MemoryConversations(history_messages=4, first_version=lambda: 1)
         return
     store = RedisStore.connect(request.getfixturevalue("redis_url"), timeout_seconds=2.0)
     try:
-        yield RedisConversations(store, history_messages=4)
+        yield RedisConversations(store, history_messages=4, first_version=lambda: 1)
     finally:
         await store.aclose()
 
@@ -93,7 +96,7 @@ def commit(
 ) -> Commit:
     messages = (
         Message(turn_id, "customer", f"question {turn_id}", (Attachment("image", "u", "b" * 64, "ma photo"),), 1000.5),
-        Message(turn_id, "bot", f"réponse {turn_id}", (), 1001.0),
+        Message(turn_id, "bot", f"réponse {turn_id}", (), 1001.0, "ask_phone", "d" * 64),
     )
     return Commit(base, messages, reply(turn_id, state=state), keep_reply, user_id)
 
@@ -187,6 +190,48 @@ async def test_deleted_conversation_is_gone_with_its_replies(keeper: Conversatio
     assert await keeper.commit(ref(), commit(2, "t3")) == Superseded()
 
 
+async def test_amended_reply_keeps_what_was_heard_and_nothing_else_changes(keeper: Conversations) -> None:
+    for number in range(3):
+        await keeper.commit(ref(), commit(number, f"t{number}"))
+    before = await keeper.load(ref(), "t1")
+    assert await keeper.amend(ref(), "t1", "réponse")
+    assert await keeper.amend(ref(), "t1", "réponse") is False
+    snapshot = await keeper.load(ref(), "t1")
+    assert (snapshot.version, snapshot.state, snapshot.first_reply) == (before.version, before.state, reply("t1"))
+    page = await keeper.page(ref(), size=10, token="")
+    assert page is not None
+    assert [each.text for each in page.messages if each.author == "bot"] == ["réponse t0", "réponse", "réponse t2"]
+    assert [each.text for each in page.messages if each.author != "bot"] == [f"question t{n}" for n in range(3)]
+    amended = next(each for each in page.messages if each.turn_id == "t1" and each.author == "bot")
+    assert (amended.action, amended.state_digest, amended.created_at) == ("ask_phone", "d" * 64, 1001.0)
+    # Nothing of it was heard.
+    assert await keeper.amend(ref(), "t1", "")
+
+
+async def test_only_a_beginning_of_a_known_reply_is_amended(keeper: Conversations) -> None:
+    assert await keeper.amend(ref(), "t1", "") is None
+    await keeper.commit(ref(), commit(0))
+    for heard in ("ponse", "réponse t1 et plus", "question"):
+        with pytest.raises(InvalidRequest, match="NOT_A_BEGINNING"):
+            await keeper.amend(ref(), "t1", heard)
+    assert await keeper.amend(ref(), "t2", "") is None
+    assert await keeper.amend(ref(tenant="other"), "t1", "") is None
+    # Others may follow it.
+    for number in range(60):
+        await keeper.commit(ref(), commit(number + 1, f"x{number}"))
+    assert await keeper.amend(ref(), "t1", "rép")
+
+
+async def test_turns_and_an_amendment_at_once_lose_nothing(keeper: Conversations) -> None:
+    await keeper.commit(ref(), commit(0, state=NO_STATE))
+    turns = [keeper.append(ref(), commit(0, f"a{number}", state=NO_STATE)) for number in range(5)]
+    await asyncio.gather(*turns[:3], keeper.amend(ref(), "t1", "rép"), *turns[3:])
+    page = await keeper.page(ref(), size=50, token="")
+    assert page is not None
+    assert len(page.messages) == 12
+    assert [each.text for each in page.messages if each.turn_id == "t1"] == ["question t1", "rép"]
+
+
 async def test_conversations_of_a_customer(keeper: Conversations) -> None:
     for conversation in ("c1", "c2"):
         await keeper.commit(ref(conversation), commit(0, user_id="+225:awa"))
@@ -242,6 +287,123 @@ async def test_nothing_is_appended_while_a_slot_is_awaited(keeper: Conversations
     assert isinstance(await keeper.append(ref(), commit(0, "t3")), Appended)
 
 
+async def test_what_a_conversation_began_with_stays(keeper: Conversations) -> None:
+    await keeper.append(ref(), commit(0, "t0", state=NO_STATE))
+    assert (await keeper.load(ref(), "")).began_with is None
+    began = replace(commit(1, "t1", state=NO_STATE), began_with=Variant.CLASSIC, began_at=1_763_700_000.25)
+    await keeper.commit(ref(), began)
+    await keeper.commit(ref(), replace(commit(2, "t2", state=NO_STATE), began_with=Variant.HYBRID, began_at=2e9))
+    await keeper.append(ref(), commit(0, "t3", state=NO_STATE))
+    snapshot = await keeper.load(ref(), "")
+    assert (snapshot.began_with, snapshot.began_at) == (Variant.CLASSIC, 1_763_700_000.25)
+
+
+async def test_turn_that_read_a_deleted_conversation_does_not_change_the_next_one(redis_url: str) -> None:
+    """A conversation that begins anew reaches the version that was read, and is not the one that was read."""
+    store = RedisStore.connect(redis_url, timeout_seconds=2.0)
+    try:
+        for keeper in (MemoryConversations(), RedisConversations(store)):
+            await keeper.commit(ref(), commit(0, "t1"))
+            read = (await keeper.load(ref(), "")).version
+            assert read is not None
+            assert await keeper.delete(ref())
+            assert await keeper.commit(ref(), commit(0, "t2", state=NO_STATE)) == Committed(keeper.stored)
+            assert await keeper.commit(ref(), commit(read, "t3")) == Superseded()
+            snapshot = await keeper.load(ref(), "")
+            assert (snapshot.state, [each.turn_id for each in snapshot.history]) == (NO_STATE, ["t2", "t2"])
+    finally:
+        await store.aclose()
+
+
+async def test_commits_and_a_deletion_at_once_leave_a_whole_conversation_or_none(keeper: Conversations) -> None:
+    """A turn comes wholly before the deletion or wholly after it: version, messages and replies always agree."""
+
+    async def until_kept(turn_id: str) -> None:
+        while True:
+            version = (await keeper.load(ref(), "")).version
+            assert version is not None
+            if isinstance(await keeper.commit(ref(), commit(version, turn_id, user_id="awa")), Committed):
+                return
+
+    async def delete() -> None:
+        with contextlib.suppress(Conflict):
+            await keeper.delete(ref())
+
+    for round_number in range(5):
+        turns = [f"r{round_number}t{number}" for number in range(6)]
+        work = [until_kept(turn_id) for turn_id in turns]
+        await asyncio.gather(*work[:3], delete(), *work[3:], delete())
+        snapshot = await keeper.load(ref(), "")
+        page = await keeper.page(ref(), size=200, token="")
+        said = [each.turn_id for each in page.messages if each.author == "bot"] if page else []
+        assert snapshot.version == len(said)
+        for turn_id in said:
+            assert (await keeper.load(ref(), turn_id)).first_reply is not None
+        assert list(await keeper.conversations_of(ref().principal, "awa")) == (["c1"] if said else [])
+        await keeper.delete(ref())
+
+
+async def test_deletions_are_told_to_other_replicas_without_ids(keeper: Conversations) -> None:
+    began = time.time()
+    await keeper.commit(ref("c1"), commit(0))
+    for conversation in ("c1", "c2"):
+        await keeper.delete(ref(conversation))
+    deleted = await keeper.deleted_since(began - 60)
+    assert set(deleted) == {deletion_mark(ref("c1")), deletion_mark(ref("c2"))}
+    assert all(abs(at - began) < 60 for at in deleted.values())
+    assert await keeper.deleted_since(began + 60) == {}
+    assert deletion_mark(ref("c1", tenant="other")) not in deleted
+
+
+async def test_customers_list_forgets_what_is_deleted(keeper: Conversations) -> None:
+    for conversation in ("c1", "c2"):
+        for number, user in enumerate(("awa", "koffi")):
+            await keeper.commit(ref(conversation), commit(number, f"t{number}", user_id=user))
+    await keeper.delete(ref("c1"))
+    for user in ("awa", "koffi"):
+        assert list(await keeper.conversations_of(ref().principal, user)) == ["c2"]
+
+
+async def test_expired_conversation_leaves_the_customers_list_with_the_deletion(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, timeout_seconds=2.0)
+    try:
+        keeper, redis = RedisConversations(store), store.for_tenant(ref().principal)
+        await keeper.commit(ref(), commit(0, user_id="awa"))
+        await redis.delete(redis.key("conv", "c1"), redis.key("conv-messages", "c1"))
+        assert list(await keeper.conversations_of(ref().principal, "awa")) == ["c1"]
+        assert not await keeper.delete(ref(), user_id="awa")
+        assert list(await keeper.conversations_of(ref().principal, "awa")) == []
+    finally:
+        await store.aclose()
+
+
+async def test_commit_says_how_long_a_conversation_is_kept(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, timeout_seconds=2.0)
+    keeper = RedisConversations(store, retention_days=30)
+    try:
+        await keeper.commit(ref("c0"), commit(0, user_id="awa"))
+        await keeper.commit(ref(), replace(commit(0, user_id="awa"), retention_seconds=2 * 86_400))
+        tenant = store.for_tenant(ref().principal)
+        lives = [await tenant.command("TTL", tenant.key(kind, "c1")) for kind in ("conv", "conv-messages")]
+        assert all(seconds in range(172_790, 172_801) for seconds in lives)
+        # The customer's list lives as long as the longest of the conversations in it.
+        assert await tenant.command("TTL", tenant.key("conv-user", "awa")) > 29 * 86_400
+    finally:
+        await store.aclose()
+
+
+async def test_conversation_in_memory_ends_when_its_last_commit_said() -> None:
+    seconds = 0.0
+    keeper = MemoryConversations(now=lambda: seconds)
+    await keeper.commit(ref(), replace(commit(0), retention_seconds=100))
+    seconds = 99.0
+    assert (await keeper.load(ref(), "")).version
+    seconds = 100.0
+    assert (await keeper.load(ref(), "")).version == 0
+    assert await keeper.page(ref(), size=1, token="") is None
+    assert not await keeper.delete(ref())
+
+
 async def test_values_of_another_conversation_are_not_read_in_redis(redis_url: str) -> None:
     """A value that turns up under another key, as after a mistake in the store, is treated as absent."""
     store = RedisStore.connect(redis_url, timeout_seconds=2.0)
@@ -289,7 +451,10 @@ def test_kinds_of_stored() -> None:
 async def test_no_history_is_read_where_none_is_wanted(redis_url: str) -> None:
     store = RedisStore.connect(redis_url, timeout_seconds=2.0)
     try:
-        for keeper in (MemoryConversations(history_messages=0), RedisConversations(store, history_messages=0)):
+        for keeper in (
+            MemoryConversations(history_messages=0, first_version=lambda: 1),
+            RedisConversations(store, history_messages=0, first_version=lambda: 1),
+        ):
             await keeper.commit(ref(), commit(0))
             snapshot = await keeper.load(ref(), "t1")
             assert (snapshot.version, list(snapshot.history), snapshot.first_reply) == (1, [], reply())
@@ -301,7 +466,7 @@ async def test_no_history_is_read_where_none_is_wanted(redis_url: str) -> None:
 async def test_reply_with_a_foreign_seal_does_not_stand_in_its_turns_way(redis_url: str) -> None:
     store = RedisStore.connect(redis_url, timeout_seconds=2.0)
     try:
-        keeper, redis = RedisConversations(store), store.for_tenant(ref().principal)
+        keeper, redis = RedisConversations(store, first_version=lambda: 1), store.for_tenant(ref().principal)
         for turn_id in ("t1", "t2"):
             key = redis.key("conv-reply", f"c1/{turn_id}")
             await redis.set(key, b"\x00\x00\x00\x05wrong")
@@ -316,7 +481,7 @@ async def test_reply_with_a_foreign_seal_does_not_stand_in_its_turns_way(redis_u
 async def test_scripts_that_the_server_forgot_are_sent_again(redis_url: str) -> None:
     store = RedisStore.connect(redis_url, timeout_seconds=2.0)
     try:
-        keeper = RedisConversations(store)
+        keeper = RedisConversations(store, first_version=lambda: 1)
         for number in range(3):
             assert isinstance(await keeper.commit(ref(), commit(number, f"t{number}")), Committed)
             assert (await keeper.load(ref(), "")).version == number + 1
@@ -330,7 +495,7 @@ async def test_long_conversation_is_deleted_with_every_reply(redis_url: str, mon
     monkeypatch.setattr(redis_conversations, "_DELETE_PIECE", 3)
     store = RedisStore.connect(redis_url, timeout_seconds=2.0)
     try:
-        keeper, redis = RedisConversations(store), store.for_tenant(ref().principal)
+        keeper, redis = RedisConversations(store, first_version=lambda: 1), store.for_tenant(ref().principal)
         for number in range(5):
             await keeper.commit(ref(), commit(number, f"t{number}"))
         keys = [redis.key("conv-reply", f"c1/t{number}") for number in range(5)]

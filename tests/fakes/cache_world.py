@@ -8,6 +8,7 @@ from services.cache.counters import Counters
 from services.cache.index_following import IndexFollower
 from services.cache.keeping import Keeping, Kept, Offer
 from services.cache.lookup import Lookup, Question
+from services.cache.rechecking import Rechecking
 from services.cache.store import AnswerStore, CounterStore, Policy
 from services.cache.tenant_index import TenantIndexes
 from tests.fakes.embedder import HashEmbedder
@@ -51,10 +52,12 @@ class CacheWorld:
         max_bytes: int = 1 << 24,
     ) -> None:
         self.clock = clock or Clock()
+        # Under the sample's share, a semantic hit becomes a sample.
+        self.drawn = 1.0
         self.embedder = embedder or HashEmbedder()
         self.counters = Counters(totals)
         follower = IndexFollower(store, TenantIndexes(max_bytes=max_bytes), self.counters)
-        policies = FixedPolicies()
+        policies = self.policies = FixedPolicies()
         self.answers = Answers(
             store,
             embedder=self.embedder,
@@ -62,14 +65,20 @@ class CacheWorld:
             follower=follower,
             counters=self.counters,
             now=self.clock,
+            threshold_floor=0.0,
+            draw=lambda: self.drawn,
         )
         self.keeping = Keeping(
             store,
             embedder=self.embedder,
             policies=policies,
             follower=follower,
+            counters=self.counters,
             now=self.clock,
             spread=lambda: 1.0,
+        )
+        self.rechecking = Rechecking(
+            store, embedder=self.embedder, policies=policies, counters=self.counters, now=self.clock
         )
 
     async def keep(self, tenant: str, question: str, text: str, **more: object) -> Kept:

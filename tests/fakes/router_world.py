@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from libs.common.request_context import Budget, Principal, RequestContext, TenantId
 from libs.common.tenants.bundle import TenantBundle
 from libs.common.tenants.validation import parse_bundle
+from services.router.adapters.memory_limits import MemoryLimits
 from services.router.background import Background
 from services.router.chat import Answered, Chat
 from services.router.conversations import Conversations
+from services.router.counting import Counting
+from services.router.earlier_answers import EarlierAnswers
 from services.router.ladder import Ladder
 from services.router.rollout import Rollout
 from services.router.steady_conversations import SteadyConversations
-from services.router.tally import Tally
 from services.router.turn import Turn, Variant
+from services.router.turn_limits import TurnLimits
+from services.router.turn_record import TurnRecord
 from tests.fakes.engines import FakeAnswers, FakeEngine, FragileConversations
 
 TENANT = TenantId("shop")
@@ -57,6 +61,7 @@ emergency:
   tel: Votre numéro ?
 knowledge:
   not_found: Je n'ai pas cette information.
+limits: {user_per_minute: 10000, tenant_per_minute: 100000}
 """
 
 
@@ -86,6 +91,13 @@ class FixedTenants:
         return self.bundle
 
 
+class Records(list[TurnRecord]):
+    """A `TurnRecorder` that keeps everything."""
+
+    def record(self, turn: TurnRecord) -> None:
+        self.append(turn)
+
+
 class RouterWorld:
     """The use cases, and every fake behind them."""
 
@@ -96,21 +108,23 @@ class RouterWorld:
         self.store = FragileConversations()
         self.steady = SteadyConversations(self.store, is_back=self.store.is_back, timeout_seconds=0.03)
         self.conversations: Conversations = conversations or self.steady
-        self.tally = Tally()
+        self.records = Records()
+        self.limits = TurnLimits(None, MemoryLimits())
         self.background = Background()
         self.ids = iter(range(1_000_000))
         self.chat = self.make_chat(percent)
 
     def make_chat(self, percent: float = 100.0) -> Chat:
         """Another replica's use case on the same store."""
+        engines = {Variant.HYBRID: self.hybrid, Variant.CLASSIC: self.classic}
         return Chat(
             tenants=self.tenants,
             conversations=self.conversations,
-            answers=self.answers,
-            ladder=Ladder({Variant.HYBRID: self.hybrid, Variant.CLASSIC: self.classic}),
+            earlier=EarlierAnswers(self.answers, engines=engines, background=self.background),
+            ladder=Ladder(engines),
             rollout=Rollout(percent, "environment"),
-            tally=self.tally,
-            background=self.background,
+            counting=Counting([self.records]),
+            limits=self.limits,
             new_id=lambda: f"made-{next(self.ids)}",
             trace_id=lambda: "",
         )

@@ -3,7 +3,7 @@
 # ruff: noqa: N802 - names are the generated stub's
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,10 +41,17 @@ class UpstreamCache(cache_pb2_grpc.CacheServiceServicer):
 
 @dataclass
 class UpstreamEngine(engine_pb2_grpc.EngineServiceServicer):
-    """Answers with its name; `is_down` makes it refuse."""
+    """Answers with its name; `is_down` makes it refuse.
+
+    A stream says `pieces` first (None is a reset), and then ends as `ending` says: `completed`, `cut` without it,
+    `error`, or `hang`; `cancelled` is set when its caller leaves.
+    """
 
     name: str
     is_down: bool = False
+    pieces: Sequence[str | None] = ()
+    ending: str = "completed"
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     requests: list[engine_pb2.GenerateAnswerRequest] = field(default_factory=list)
     tenants: list[str] = field(default_factory=list)
 
@@ -69,6 +76,27 @@ class UpstreamEngine(engine_pb2_grpc.EngineServiceServicer):
             embedding=request.embedding,
         )
         return engine_pb2.GenerateAnswerResponse(answer=answer)
+
+    async def StreamAnswer(
+        self, request: engine_pb2.StreamAnswerRequest, context: Any
+    ) -> AsyncIterator[engine_pb2.StreamAnswerResponse]:
+        answer = (await self.GenerateAnswer(request.turn, context)).answer
+        yield engine_pb2.StreamAnswerResponse(started=engine_pb2.AnswerStarted(action=answer.action))
+        for piece in self.pieces:
+            if piece is None:
+                yield engine_pb2.StreamAnswerResponse(reset=engine_pb2.AnswerReset(reason="LLM_STALLED"))
+            else:
+                yield engine_pb2.StreamAnswerResponse(delta=engine_pb2.AnswerDelta(text=piece))
+        if self.ending == "error":
+            raise Unavailable("NO_TIER_AVAILABLE", "No model answers.")
+        if self.ending == "hang":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.cancelled.set()
+        if self.ending == "completed":
+            completed = engine_pb2.AnswerCompleted(answer=answer, complete=True, finish_reason="stop")
+            yield engine_pb2.StreamAnswerResponse(completed=completed)
 
 
 @asynccontextmanager

@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from benchmarks.cache_isolation import HOSTILE_TENANTS, SharedByAll, Tally, fill, probe
+from benchmarks.cache_stand import Replica
 from libs.common.redis_store import RedisStore
-from services.cache.adapters.memory_answers import MemoryAnswers
+from libs.common.request_context import Principal
+from services.cache.adapters.memory_answers import MemoryAnswers, _Shelf
 from services.cache.adapters.redis_answers import RedisAnswers
 from services.cache.fingerprint import fingerprint, normalise
 from tests.fakes.cache_world import CacheWorld, principal
@@ -103,3 +106,43 @@ async def test_rows_and_entries_copied_whole_are_never_served(redis: RedisStore)
         assert (await world.look_up("company_B", text)).hit is None
     await world.counters.flush()
     assert (await store.totals(principal("company_B")))["seal_failures"] >= 1
+
+
+async def _probed(store: MemoryAnswers | RedisAnswers) -> Tally:
+    tenants, dice = (*HOSTILE_TENANTS, *TENANTS), random.Random(7)
+    await fill(store, tenants, dice)
+    return await probe(Replica(store, store, store_budget_seconds=10.0), tenants, 1500, dice)
+
+
+async def test_hostile_ids_and_fields_reach_no_answer_of_another(redis: RedisStore) -> None:
+    for store in (MemoryAnswers(max_ttl_seconds=86_400), RedisAnswers(redis)):
+        tally = await _probed(store)
+        assert tally.foreign == 0
+        assert tally.own > 1000
+
+
+async def test_the_probes_find_leaks_when_the_tenant_check_is_deleted(redis_url: str) -> None:
+    class OneShelf(MemoryAnswers):
+        def _shelf(self, owner: Principal) -> _Shelf:
+            return super()._shelf(principal("everybody"))
+
+    broken = SharedByAll.connect(redis_url, db=5, timeout_seconds=1.0)
+    for store in (OneShelf(max_ttl_seconds=86_400), RedisAnswers(broken)):
+        assert (await _probed(store)).foreign > 100
+    await broken.aclose()
+
+
+async def test_one_tenants_flood_takes_nobody_elses_answers(redis: RedisStore) -> None:
+    for store in (MemoryAnswers(capacity=40), RedisAnswers(redis, capacity=40)):
+        # The flood alone is more than the memory for vectors, so that it pushes the others out of it.
+        world = CacheWorld(store, store, max_bytes=25_000)
+        for tenant in TENANTS:
+            await world.keep(tenant, QUESTION, f"réponse de {tenant}")
+        for number in range(200):
+            await world.keep("flooding", f"Quel est le prix du forfait numéro {number} ?", "x" * 500)
+        assert await store.size(principal("flooding"), now=world.clock()) == 40
+        for tenant in TENANTS:
+            for text in (QUESTION, f"Dites, {QUESTION}"):
+                found = await world.look_up(tenant, text)
+                assert found.hit is not None
+                assert found.hit.entry.text == f"réponse de {tenant}"

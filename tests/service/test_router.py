@@ -284,11 +284,6 @@ async def test_rollout_says_what_is_in_force_and_why(stack: Stack) -> None:
         "environment",
     )
     assert 0 <= explained.bucket < 100_000
-    toggle = rollout_pb2.ToggleHybridRequest(reason="test")
-    assert await refused(stack.rollout.ToggleHybrid(toggle, metadata=OPERATOR)) == (
-        grpc.StatusCode.UNIMPLEMENTED,
-        "NOT_BUILT",
-    )
 
 
 async def test_classic_is_the_default_and_everything_runs_without_redis() -> None:
@@ -426,3 +421,16 @@ async def test_engine_that_hangs_is_known_to_before_its_asker_gives_up() -> None
             await client.answer(question, timeout_seconds=0.3)
         assert client.is_failing
         assert all(seconds < 0.3 for seconds in hung.seconds)
+
+
+async def test_an_operator_may_force_a_variant_and_nobody_else(stack: Stack) -> None:
+    forced = (*OPERATOR, ("x-repartee-variant", "classic"))
+    answered = await stack.chat("bonjour", metadata=forced, tenant_id="shop")
+    assert answered.variant == router_pb2.VARIANT_CLASSIC
+    for metadata, code in (
+        ((*CLIENT, ("x-repartee-variant", "classic")), grpc.StatusCode.PERMISSION_DENIED),
+        ((*OPERATOR, ("x-repartee-variant", "newest")), grpc.StatusCode.INVALID_ARGUMENT),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stack.chat("bonjour", metadata=metadata, tenant_id="shop")
+        assert refused.value.code() is code

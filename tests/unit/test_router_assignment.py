@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.errors import InvalidRequest
-from services.router.assignment import BUCKETS, assign, bucket_of
+from services.router.assignment import BUCKETS, bucket_of, is_hybrid, unit_of
 from services.router.rollout import rollout_from
 from services.router.turn import Variant
 
@@ -16,7 +16,7 @@ percents = st.integers(0, BUCKETS).map(lambda thousandths: thousandths / 1000)
 
 
 def variant(percent: float, unit: str, salt: str = "s") -> Variant:
-    return assign(percent, salt=salt, tenant="t", unit=unit, source="environment").variant
+    return Variant.HYBRID if is_hybrid(bucket_of(salt, "t", unit), percent) else Variant.CLASSIC
 
 
 def test_bucket_is_the_first_eight_bytes_of_blake2b() -> None:
@@ -44,6 +44,12 @@ def test_share_is_close_to_the_percent(percent: float) -> None:
     assert abs(got / count * 100 - percent) < 1.2
 
 
+def test_unit_is_the_conversation_else_the_user_else_the_request() -> None:
+    assert unit_of("c", "u", "r") == ("c", "conversation")
+    assert unit_of("", "u", "r") == ("u", "user")
+    assert unit_of("", "", "r") == ("r", "request")
+
+
 def test_another_salt_deals_anew() -> None:
     moved = sum(variant(50.0, str(unit), "a") is not variant(50.0, str(unit), "b") for unit in range(2000))
     assert 800 < moved < 1200
@@ -58,8 +64,8 @@ def test_another_salt_deals_anew() -> None:
     ],
 )
 def test_switch_words(text: str, percent: float, source: str) -> None:
-    rollout = rollout_from(text, percent=25.0)
-    assert (rollout.percent, rollout.source, rollout.hybrid_enabled) == (percent, source, percent > 0)
+    state = rollout_from(text, percent=25.0).state()
+    assert (state.percent, state.source, state.hybrid_enabled) == (percent, source, percent > 0)
 
 
 @pytest.mark.parametrize("text", ["perhaps", "2", "vrai", "tru"])

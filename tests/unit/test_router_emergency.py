@@ -1,5 +1,7 @@
 """The text of last resort asks for what is missing, never for what was given."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.router.emergency import FIRST_REQUEST, emergency_text
@@ -26,6 +28,24 @@ def state(*names: str) -> FlowState:
 )
 def test_asks_for_the_next_missing_slot(given: tuple[str, ...], text: str) -> None:
     assert emergency_text(bundle(), state(*given)) == text
+
+
+def test_nothing_is_asked_for_while_a_person_has_the_conversation() -> None:
+    assert emergency_text(bundle(), replace(state("photo"), phase="handed_off")) == LATER
+
+
+def test_slot_that_does_not_apply_is_not_asked_for() -> None:
+    shop = bundle()
+    assert shop.flow is not None
+    slots = tuple(
+        slot.model_copy(update={"when": {"zone": ("Cocody",)}}) if slot.name == "tel" else slot
+        for slot in shop.flow.slots
+    )
+    shop = shop.model_copy(update={"flow": shop.flow.model_copy(update={"slots": slots})})
+    given = state("photo", "paiement", "zone")
+    assert emergency_text(shop, given) == LATER
+    cocody = replace(given, slots={**given.slots, "zone": SlotValue("Cocody")})
+    assert emergency_text(shop, cocody) == "Votre numéro ?"
 
 
 def test_without_a_bundle_it_is_the_first_request() -> None:

@@ -65,10 +65,12 @@ async def test_template_that_replaced_a_model_is_a_rung_and_one_by_choice_is_not
     world.hybrid.script += [
         EngineAnswer(text="gabarit", state=NO_STATE, is_template=True, reasons=("NO_TIER_AVAILABLE",)),
         EngineAnswer(text="gabarit", state=NO_STATE, is_template=True),
+        EngineAnswer(text="gabarit", state=NO_STATE, is_template=True, reasons=("NOTHING_FOUND",)),
     ]
-    forced, chosen = (await world.say("un")).reply, (await world.say("deux")).reply
+    forced, chosen, fitting = [(await world.say(word)).reply for word in ("un", "deux", "trois")]
     assert (forced.rung, forced.reasons) == (Rung.TEMPLATE, ("NO_TIER_AVAILABLE",))
     assert (chosen.rung, chosen.reasons) == (Rung.ASSIGNED, ())
+    assert (fitting.rung, fitting.reasons) == (Rung.ASSIGNED, ("NOTHING_FOUND",))
 
 
 async def test_short_deadline_skips_the_other_engine() -> None:
@@ -86,7 +88,7 @@ async def test_strict_turn_fails_with_the_first_error_and_changes_nothing() -> N
     with pytest.raises(Unavailable) as raised:
         await world.say("bonjour", strict=True)
     assert raised.value is DOWN
-    assert world.tally.systems[Variant.HYBRID].errors == 1
+    assert [(record.assigned, record.failed) for record in world.records] == [(Variant.HYBRID, True)]
     assert await world.store.page(ConversationRef(call().principal, "c1"), size=10, token="") is None
 
 
@@ -122,6 +124,7 @@ async def test_failures_are_charged_to_the_system_that_was_assigned() -> None:
     world.hybrid.script.append(DOWN)
     await world.say("un")
     await world.say("deux")
-    hybrid, classic = world.tally.systems[Variant.HYBRID], world.tally.systems[Variant.CLASSIC]
-    assert (hybrid.count, hybrid.errors, hybrid.rescued) == (2, 1, 1)
-    assert (classic.count, classic.errors) == (0, 0)
+    assert [(record.assigned, record.rung, record.failed) for record in world.records] == [
+        (Variant.HYBRID, Rung.OTHER_ENGINE, True),
+        (Variant.HYBRID, Rung.ASSIGNED, False),
+    ]

@@ -48,7 +48,7 @@ _MONEY_BEFORE = linear_pattern(
 )
 _PERCENT = linear_pattern(r"\b(\d{1,9}(?:[.,]\d{1,4})?) ?(?:%|pour ?cents?\b|per ?cent\b|pct\b)")
 
-_UNITS: Mapping[str, str] = {
+UNITS: Mapping[str, str] = {
     word: unit
     for unit, words in {
         "paquet": "paquet paquets pack packs packet packets",
@@ -94,9 +94,9 @@ _UNITS: Mapping[str, str] = {
     }.items()
     for word in words.split()
 }
-_UNIT_WORDS = "|".join(sorted(_UNITS, key=len, reverse=True))
+UNIT_WORDS = "|".join(sorted(UNITS, key=len, reverse=True))
 _QUANTITY = linear_pattern(
-    rf"\b({AMOUNT})(?: ?(mille|thousand|millions?) (?:de |d')?)? ?({_UNIT_WORDS})(?:\b|$|[^²\w])"
+    rf"\b({AMOUNT})(?: ?(mille|thousand|millions?) (?:de |d')?)? ?({UNIT_WORDS})(?:\b|$|[^²\w])"
 )
 _NUMBER = linear_pattern(rf"\b({AMOUNT})(?: ?(k|mille|thousand|millions?))?\b")
 
@@ -123,10 +123,10 @@ def find_money(source: Source, country: str) -> Iterator[Found]:
         yield Found("money", value, "EUR", *match.span())
     for match in _MONEY_AFTER.finditer(source.left):
         value = plain_amount(match.group(1), match.group(2) or "")
-        yield Found("money", value, _currency(match.group(3), country), *match.span())
+        yield Found("money", value, currency_code(match.group(3), country), *match.span())
     for match in _MONEY_BEFORE.finditer(source.left):
         value = plain_amount(match.group(2), match.group(3) or "")
-        yield Found("money", value, _currency(match.group(1), country), *match.span())
+        yield Found("money", value, currency_code(match.group(1), country), *match.span())
 
 
 def find_percents(source: Source, _country: str) -> Iterator[Found]:
@@ -141,7 +141,7 @@ def find_quantities(source: Source, _country: str) -> Iterator[Found]:
         start, end = match.start(1), match.end(3)
         if source.left[end : end + 1] != "'":
             value = plain_amount(match.group(1), match.group(2) or "")
-            yield Found("quantity", value, _UNITS[match.group(3)], start, end)
+            yield Found("quantity", value, UNITS[match.group(3)], start, end)
 
 
 def find_numbers(source: Source, _country: str) -> Iterator[Found]:
@@ -150,7 +150,8 @@ def find_numbers(source: Source, _country: str) -> Iterator[Found]:
         yield Found("number", plain_amount(match.group(1), match.group(2) or ""), "", *match.span())
 
 
-def _currency(word: str, country: str) -> str:
+def currency_code(word: str, country: str) -> str:
+    """Returns the currency (ISO 4217) that a folded word or sign of CURRENCY means in `country`."""
     known = _CODES.get(word)
     if known:
         return known

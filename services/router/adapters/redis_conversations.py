@@ -1,22 +1,30 @@
 """Conversations in Redis: read in one script, changed in one script, every value sealed with its tenant and key.
 
-A conversation is a hash (`v` version, `s` sealed state, `a` 1 while a slot is awaited) and a list of sealed messages. A
-kept reply has a key of its own, because replies live for 24 hours and conversations for weeks. All keys of a tenant
-share a cluster slot.
+A conversation is a hash (`v` version, `s` sealed state, `a` 1 while a slot is awaited, `b` what it began with, `u:KEY`
+for the list of each customer in it) and a list of sealed messages. A kept reply has a key of its own, because replies
+live for 24 hours and conversations for weeks. All keys of a tenant share a cluster slot.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, cast, overload
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from libs.common.errors import Unavailable
 from libs.common.redis_connections import Argument
 from libs.common.redis_store import RedisStore, Script, TenantRedis
 from libs.common.request_context import Principal
-from repartee.v1 import common_pb2, router_pb2
-from services.router.adapters.conversation_scripts import APPEND, COMMIT, DELETE, LOAD
-from services.router.adapters.wire import read_message, read_reply, read_state, write_message, write_reply, write_state
+from services.router.adapters.conversation_scripts import AMEND, APPEND, COMMIT, DELETE, LOAD
+from services.router.adapters.sealed_conversation import (
+    SealedMessages,
+    kept_reply,
+    open_reply,
+    open_state,
+    state_bytes,
+    state_place,
+)
+from services.router.adapters.wire import write_message
 from services.router.conversations import (
+    DELETIONS_KEPT_SECONDS,
     AlreadyAnswered,
     Appended,
     AppendOutcome,
@@ -28,24 +36,43 @@ from services.router.conversations import (
     SlotAwaited,
     Snapshot,
     Superseded,
+    as_heard,
+    deletion_mark,
+    new_first_version,
     page_bounds,
 )
-from services.router.turn import NO_STATE, FlowState, Message, Reply, Stored
+from services.router.turn import Message, Stored, Variant
 from services.router.turn_order import conversation_busy
 
 REPLY_TTL_SECONDS = 86_400
 _MAX_DELETE_TRIES = 5
 _MAX_CHANGE_TRIES = 2
 _DELETE_PIECE = 1000
+# Replies are amended seconds after they were given, so their message is among the last.
+_AMEND_PIECE = 50
 
 
 class RedisConversations:
-    """Keeps conversations for `retention_days` after their last turn. `history_messages` are read before a turn."""
+    """Keeps conversations for `retention_days` after their last turn, unless a commit says how long.
+
+    `history_messages` are read before a turn.
+    """
 
     stored = Stored.DURABLE
 
-    def __init__(self, store: RedisStore, *, retention_days: int = 30, history_messages: int = 20) -> None:
+    def __init__(
+        self,
+        store: RedisStore,
+        *,
+        retention_days: int = 30,
+        history_messages: int = 20,
+        first_version: Callable[[], int] = new_first_version,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
+        self._first_version = first_version
+        self._clock = clock
+        self._deletions = store.platform.key("conversations", "deleted")
         self._retention_seconds = retention_days * 86_400
         self._history_messages = history_messages
 
@@ -58,24 +85,33 @@ class RedisConversations:
         found = await redis.eval(LOAD, keys, (self._history_messages,))
         if not found:
             return Snapshot()
-        first = _open_reply(redis, head, reply_key, found[3]) if len(found) > 3 and found[3] else None
-        history = _SealedMessages(found[2], lambda sealed: redis.unseal(messages, sealed))
-        return Snapshot(int(found[0]), _open_state(redis, head, found[1]), history, first)
+        first = open_reply(redis, head, reply_key, found[4]) if len(found) > 4 and found[4] else None
+        history = SealedMessages(found[3], lambda sealed: redis.unseal(messages, sealed))
+        began_with, began_at = _read_beginning(found[2])
+        return Snapshot(
+            version=int(found[0]),
+            state=open_state(redis, head, found[1]),
+            history=history,
+            first_reply=first,
+            began_with=began_with,
+            began_at=began_at,
+        )
 
     async def commit(self, ref: ConversationRef, commit: Commit) -> CommitOutcome:
         """Applies the turn in one script."""
         redis = self._store.for_tenant(ref.principal)
         state = commit.reply.state
-        place = _state_place(_keys(redis, ref)[0])
+        place = state_place(_keys(redis, ref)[0])
         own = (
             commit.base_version or 0,
-            redis.seal(place, _state_bytes(state)),
+            redis.seal(place, state_bytes(state)),
             "1" if state.awaiting_slot else "",
+            f"{commit.began_with.value} {commit.began_at!r}" if commit.began_with else "",
         )
         outcome = await self._change(COMMIT, redis, ref, commit, own)
         if isinstance(outcome, AlreadyAnswered):
             return outcome
-        return Committed(Stored.DURABLE) if outcome else Superseded()
+        return Committed(Stored.DURABLE, outcome) if outcome else Superseded()
 
     async def append(self, ref: ConversationRef, commit: Commit) -> AppendOutcome:
         """Adds the turn in one script."""
@@ -86,7 +122,7 @@ class RedisConversations:
         if not outcome:
             return SlotAwaited()
         version, sealed_state = cast("tuple[int, bytes]", outcome)
-        return Appended(Stored.DURABLE, _open_state(redis, _keys(redis, ref)[0], sealed_state), version)
+        return Appended(Stored.DURABLE, open_state(redis, _keys(redis, ref)[0], sealed_state), version)
 
     async def _change(
         self,
@@ -103,7 +139,7 @@ class RedisConversations:
             outcome = await redis.eval(script, keys, (*arguments, *own))
             if not isinstance(outcome, bytes):
                 return outcome
-            first = _open_reply(redis, head, reply_key, outcome)
+            first = open_reply(redis, head, reply_key, outcome)
             if first is not None:
                 return AlreadyAnswered(first, Stored.DURABLE)
             # What lies there is not this turn's reply, and would stand in its way for a day.
@@ -118,14 +154,45 @@ class RedisConversations:
         reply_key = _reply_key(redis, ref, commit.reply.turn_id)
         said = [redis.seal(messages, write_message(each).SerializeToString()) for each in commit.messages]
         arguments = (
-            self._retention_seconds,
-            _kept_reply(redis, reply_key, commit.reply) if commit.keep_reply else b"",
+            commit.retention_seconds or self._retention_seconds,
+            kept_reply(redis, reply_key, commit.reply) if commit.keep_reply else b"",
             REPLY_TTL_SECONDS,
             ref.conversation_id if commit.user_id else b"",
+            self._first_version(),
             len(said),
             *said,
         )
         return (head, messages, reply_key, redis.key("conv-user", commit.user_id)), arguments
+
+    async def amend(self, ref: ConversationRef, turn_id: str, heard_text: str) -> bool | None:
+        """Reads back to the message, and puts the other in its place in one step unless it was changed meanwhile."""
+        redis = self._store.for_tenant(ref.principal)
+        _, place = _keys(redis, ref)
+        for _ in range(_MAX_CHANGE_TRIES):
+            found = await self._find_reply(redis, place, turn_id)
+            if found is None:
+                return None
+            index, sealed, message = found
+            heard = as_heard(message, heard_text)
+            if heard == message:
+                return False
+            changed = redis.seal(place, write_message(heard).SerializeToString())
+            if await redis.eval(AMEND, (place,), (index, sealed, changed)):
+                return True
+        raise conversation_busy()
+
+    async def _find_reply(self, redis: TenantRedis, place: str, turn_id: str) -> tuple[int, bytes, Message] | None:
+        """Returns the bot's message of a turn: its index, as it is kept, and opened."""
+        end = cast("int", await redis.command("LLEN", place))
+        while end > 0:
+            first = max(0, end - _AMEND_PIECE)
+            piece = cast("list[bytes]", await redis.command("LRANGE", place, first, end - 1))
+            for offset, sealed in reversed(tuple(enumerate(piece))):
+                for message in SealedMessages([sealed], lambda each: redis.unseal(place, each)):
+                    if message.turn_id == turn_id and message.author == "bot":
+                        return first + offset, sealed, message
+            end = first
+        return None
 
     async def page(self, ref: ConversationRef, *, size: int, token: str) -> Page | None:
         """Returns one page, or None."""
@@ -137,61 +204,50 @@ class RedisConversations:
             return None
         first, end, next_token = page_bounds(count, size=size, token=token)
         sealed = cast("list[bytes]", await redis.command("LRANGE", messages, first, end - 1)) if end > first else []
-        opened = _SealedMessages(sealed, lambda each: redis.unseal(messages, each))
-        return Page(opened, next_token, _open_state(redis, head, sealed_state or b""))
+        opened = SealedMessages(sealed, lambda each: redis.unseal(messages, each))
+        return Page(opened, next_token, open_state(redis, head, sealed_state or b""))
 
-    async def delete(self, ref: ConversationRef) -> bool:
+    async def delete(self, ref: ConversationRef, *, user_id: str = "") -> bool:
         """Removes replies first, then the rest in one step; raises Conflict when turns keep coming in between."""
         redis = self._store.for_tenant(ref.principal)
         head, messages = _keys(redis, ref)
+        named = {redis.key("conv-user", user_id)} if user_id else set[str]()
+        # Said first: a deletion that nobody hears of would be undone by a turn that waits in another replica.
+        await self._say_deleted(ref)
         for _ in range(_MAX_DELETE_TRIES):
-            pipeline = redis.pipeline().command("HGET", head, "v").command("LLEN", messages)
-            version, count = await pipeline.execute()
-            if version is None:
-                return False
+            pipeline = redis.pipeline().command("HGET", head, "v").command("HKEYS", head).command("LLEN", messages)
+            version, fields, count = await pipeline.execute()
             # In pieces: a long conversation takes longer than one exchange may.
             for first in range(0, count, _DELETE_PIECE):
                 sealed = await redis.command("LRANGE", messages, first, first + _DELETE_PIECE - 1)
-                said = _SealedMessages(sealed, lambda each: redis.unseal(messages, each))
+                said = SealedMessages(sealed, lambda each: redis.unseal(messages, each))
                 await redis.delete(*{_reply_key(redis, ref, message.turn_id) for message in said})
-            if await redis.eval(DELETE, (head, messages), (version,)):
-                return True
+            users = named | {field[2:].decode() for field in fields if field.startswith(b"u:")}
+            if await redis.eval(DELETE, (head, messages, *sorted(users)), (version or b"", ref.conversation_id)):
+                return version is not None
         raise conversation_busy()
+
+    async def deleted_since(self, since: float) -> Mapping[str, float]:
+        """Returns what the stream of deletions says."""
+        platform, after = self._store.platform, f"{max(0, int(since * 1000))}-0"
+        found: dict[str, float] = {}
+        while entries := await platform.read_stream(self._deletions, after, count=_DELETE_PIECE):
+            after = entries[-1][0]
+            found |= {fields["mark"].decode(): int(at.partition("-")[0]) / 1000 for at, fields in entries}
+        return found
+
+    async def _say_deleted(self, ref: ConversationRef) -> None:
+        kept_from = max(0, int((self._clock() - DELETIONS_KEPT_SECONDS) * 1000))
+        pipeline = self._store.platform.pipeline()
+        pipeline.command("XADD", self._deletions, "MINID", "~", kept_from, "*", "mark", deletion_mark(ref))
+        pipeline.command("EXPIRE", self._deletions, int(DELETIONS_KEPT_SECONDS))
+        await pipeline.execute()
 
     async def conversations_of(self, principal: Principal, user_id: str) -> Sequence[str]:
         """Returns the ids from the customer's set."""
         redis = self._store.for_tenant(principal)
         ids = cast("list[bytes]", await redis.command("SMEMBERS", redis.key("conv-user", user_id)))
         return sorted(each.decode() for each in ids)
-
-
-class _SealedMessages(Sequence[Message]):
-    """Messages that are opened when the first of them is read; one with a broken seal is left out."""
-
-    __slots__ = ("_opened", "_sealed", "_unseal")
-
-    def __init__(self, sealed: list[bytes], unseal: Callable[[bytes], bytes | None]) -> None:
-        self._sealed = sealed
-        self._unseal = unseal
-        self._opened: tuple[Message, ...] | None = None
-
-    def _messages(self) -> tuple[Message, ...]:
-        if self._opened is None:
-            opened = map(self._unseal, self._sealed)
-            self._opened = tuple(
-                read_message(common_pb2.Message.FromString(value)) for value in opened if value is not None
-            )
-        return self._opened
-
-    @overload
-    def __getitem__(self, index: int) -> Message: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Message]: ...
-    def __getitem__(self, index: int | slice) -> Message | Sequence[Message]:
-        return self._messages()[index]
-
-    def __len__(self) -> int:
-        return len(self._messages())
 
 
 def _keys(redis: TenantRedis, ref: ConversationRef) -> tuple[str, str]:
@@ -203,30 +259,6 @@ def _reply_key(redis: TenantRedis, ref: ConversationRef, turn_id: str) -> str:
     return redis.key("conv-reply", f"{ref.conversation_id}/{turn_id}")
 
 
-def _state_place(head: str) -> str:
-    return f"{head}#s"
-
-
-def _state_bytes(state: FlowState) -> bytes:
-    return b"" if state is NO_STATE else write_state(state).SerializeToString()
-
-
-def _open_state(redis: TenantRedis, head: str, sealed: bytes) -> FlowState:
-    value = redis.unseal(_state_place(head), sealed) if sealed else None
-    return read_state(common_pb2.FlowState.FromString(value)) if value else NO_STATE
-
-
-def _kept_reply(redis: TenantRedis, key: str, reply: Reply) -> bytes:
-    """Returns a reply to keep: the length of what is sealed, the sealed reply, and room for a state behind it."""
-    sealed = redis.seal(key, write_reply(reply).SerializeToString())
-    return len(sealed).to_bytes(4) + sealed
-
-
-def _open_reply(redis: TenantRedis, head: str, key: str, kept: bytes) -> Reply | None:
-    end = 4 + int.from_bytes(kept[:4])
-    value = redis.unseal(key, kept[4:end])
-    if value is None:
-        return None
-    reply = read_reply(router_pb2.ChatResponse.FromString(value))
-    # An appended turn is sent before its state is known; the script puts it behind the reply.
-    return replace(reply, state=_open_state(redis, head, kept[end:])) if len(kept) > end else reply
+def _read_beginning(written: bytes) -> tuple[Variant | None, float]:
+    name, _, at = written.decode().partition(" ")
+    return (Variant(name), float(at)) if at else (None, 0.0)

@@ -1,6 +1,7 @@
 """Protobuf messages to the router's values and back, field by field."""
 
 import math
+from collections.abc import Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -9,6 +10,7 @@ from services.router.turn import (
     NO_STATE,
     NO_USAGE,
     Attachment,
+    Attempt,
     CacheOutcome,
     FlowState,
     Message,
@@ -87,6 +89,7 @@ def read_reply(response: router_pb2.ChatResponse) -> Reply:
         action=response.action,
         llm_tier=response.llm_tier,
         trace_id=response.trace_id,
+        attempts=read_attempts(response.attempts),
     )
 
 
@@ -115,6 +118,8 @@ def write_reply(reply: Reply) -> router_pb2.ChatResponse:
         trace_id=reply.trace_id,
         llm_tier=reply.llm_tier,
     )
+    if reply.attempts:
+        response.attempts.extend(_write_attempt(each) for each in reply.attempts)
     if reply.served_by is not None:
         response.served_by = VARIANTS[reply.served_by]
     if reply.sources:
@@ -134,6 +139,8 @@ def read_message(message: common_pb2.Message) -> Message:
         text=message.text,
         attachments=tuple(_read_attachment(each) for each in message.attachments),
         created_at=read_time(message.create_time),
+        action=message.action,
+        state_digest=message.state_digest,
     )
 
 
@@ -146,6 +153,8 @@ def write_message(message: Message) -> common_pb2.Message:
         text=message.text,
         attachments=[write_attachment(each) for each in message.attachments],
         create_time=Timestamp(seconds=seconds, nanos=int((message.created_at - seconds) * 1e6) * 1000),
+        action=message.action,
+        state_digest=message.state_digest,
     )
 
 
@@ -205,6 +214,11 @@ def write_usage(usage: Usage) -> common_pb2.Usage:
     )
 
 
+def read_attempts(attempts: Iterable[common_pb2.Attempt]) -> tuple[Attempt, ...]:
+    """Returns the tries of tiers, in order."""
+    return tuple(Attempt(each.tier, each.model, each.reason, each.duration_ms) for each in attempts)
+
+
 def write_attachment(attachment: Attachment) -> common_pb2.Attachment:
     """Returns an attachment as a message."""
     return common_pb2.Attachment(
@@ -219,6 +233,12 @@ def write_attachment(attachment: Attachment) -> common_pb2.Attachment:
 def read_time(timestamp: Timestamp) -> float:
     """Returns seconds since 1970."""
     return timestamp.seconds + timestamp.nanos / 1e9
+
+
+def _write_attempt(attempt: Attempt) -> common_pb2.Attempt:
+    return common_pb2.Attempt(
+        tier=attempt.tier, model=attempt.model, reason=attempt.reason, duration_ms=attempt.duration_ms
+    )
 
 
 def _read_attachment(attachment: common_pb2.Attachment) -> Attachment:

@@ -2,39 +2,159 @@
 
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
-from typing import Any
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
 
+from libs.common.errors import Unavailable
+from libs.common.request_context import TenantId, current
+from libs.common.tenants.bundle import TenantBundle
 from repartee.v1 import rollout_pb2, rollout_pb2_grpc
 from services.router.adapters.wire import VARIANTS
+from services.router.admin.metrics import MetricsMethods
+from services.router.admin.rollout_messages import entry_message, read_wish, state_message
+from services.router.admin.shadow import ShadowMethods
+from services.router.judging.judge import Judge
 from services.router.rollout import Rollout
+from services.router.shadow.pairs import ShadowCounts
+
+# A directory of tenants that does not answer must not hold up a rollback.
+_KNOWN_SECONDS = 0.2
 
 
-class RolloutServicer(rollout_pb2_grpc.RolloutServiceServicer):
-    """Says who gets which system. Changing it, comparing and the audit are not served yet."""
+class Tenants(Protocol):
+    """The tenants that there are."""
 
-    def __init__(self, rollout: Rollout) -> None:
+    async def get(self, tenant: TenantId) -> TenantBundle:
+        """Returns a bundle; raises NotFound (TENANT_NOT_FOUND), or Unavailable when nobody can say."""
+        ...
+
+
+class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutServiceServicer):
+    """Says and changes who gets which system, and how each does. The actor is the credential's subject.
+
+    A call that names a tenant which is not there raises NotFound (TENANT_NOT_FOUND); when `tenants` cannot say, or is
+    None, every tenant is taken for one.
+    """
+
+    def __init__(
+        self, rollout: Rollout, *, judge: Judge, shadow_counts: ShadowCounts, tenants: Tenants | None = None
+    ) -> None:
         self._rollout = rollout
+        self._judge = judge
+        self.shadow_counts = shadow_counts
+        self._known_tenants = tenants
 
     async def GetRollout(self, request: rollout_pb2.GetRolloutRequest, context: Any) -> rollout_pb2.GetRolloutResponse:
-        rollout = self._rollout
-        return rollout_pb2.GetRolloutResponse(
-            state=rollout_pb2.RolloutState(
-                tenant_id=request.tenant_id,
-                hybrid_enabled=rollout.hybrid_enabled,
-                percent=rollout.percent,
-                version=rollout.version,
-                source=rollout.source,
-                switch_policy=rollout_pb2.SWITCH_POLICY_NEXT_REQUEST,
-            )
+        tenant = await self._existing(request.tenant_id)
+        progress = await self._rollout.progress(tenant)
+        return rollout_pb2.GetRolloutResponse(state=state_message(self._rollout.state(tenant), progress))
+
+    async def EnableHybrid(
+        self, request: rollout_pb2.EnableHybridRequest, context: Any
+    ) -> rollout_pb2.EnableHybridResponse:
+        change = await self._rollout.enable(
+            await self._existing(request.tenant_id),
+            actor=_actor(),
+            reason=request.reason,
+            request_id=request.request_id,
+            acknowledge=request.acknowledge,
+        )
+        return rollout_pb2.EnableHybridResponse(state=state_message(change.state), changed=change.changed)
+
+    async def DisableHybrid(
+        self, request: rollout_pb2.DisableHybridRequest, context: Any
+    ) -> rollout_pb2.DisableHybridResponse:
+        change = await self._rollout.disable(
+            await self._existing(request.tenant_id),
+            actor=_actor(),
+            reason=request.reason,
+            request_id=request.request_id,
+            emergency=request.emergency,
+        )
+        return rollout_pb2.DisableHybridResponse(
+            state=state_message(change.state),
+            changed=change.changed,
+            propagated_to=change.propagated_to,
+            pending=change.pending,
+        )
+
+    async def ToggleHybrid(
+        self, request: rollout_pb2.ToggleHybridRequest, context: Any
+    ) -> rollout_pb2.ToggleHybridResponse:
+        change = await self._rollout.toggle(
+            await self._existing(request.tenant_id),
+            actor=_actor(),
+            reason=request.reason,
+            expected_version=request.expected_version,
+        )
+        return rollout_pb2.ToggleHybridResponse(
+            state=state_message(change.state), last_writer_wins=not request.expected_version
+        )
+
+    async def SetRollout(self, request: rollout_pb2.SetRolloutRequest, context: Any) -> rollout_pb2.SetRolloutResponse:
+        change = await self._rollout.set_rollout(
+            await self._existing(request.tenant_id),
+            read_wish(request),
+            actor=_actor(),
+            reason=request.reason,
+            expected_version=request.expected_version,
+        )
+        progress = await self._rollout.progress(request.tenant_id)
+        return rollout_pb2.SetRolloutResponse(state=state_message(change.state, progress))
+
+    async def AdvanceRollout(
+        self, request: rollout_pb2.AdvanceRolloutRequest, context: Any
+    ) -> rollout_pb2.AdvanceRolloutResponse:
+        change = await self._rollout.advance(
+            await self._existing(request.tenant_id),
+            actor=_actor(),
+            reason=request.reason,
+            expected_version=request.expected_version,
+            force=request.force,
+        )
+        progress = await self._rollout.progress(request.tenant_id)
+        return rollout_pb2.AdvanceRolloutResponse(state=state_message(change.state, progress))
+
+    async def WatchRollout(
+        self, request: rollout_pb2.WatchRolloutRequest, context: Any
+    ) -> AsyncIterator[rollout_pb2.WatchRolloutResponse]:
+        tenant = await self._existing(request.tenant_id)
+        async with contextlib.aclosing(self._rollout.watch(tenant)) as states:
+            async for state in states:
+                yield rollout_pb2.WatchRolloutResponse(state=state_message(state))
+
+    async def ListAudit(self, request: rollout_pb2.ListAuditRequest, context: Any) -> rollout_pb2.ListAuditResponse:
+        page = await self._rollout.audit(request.tenant_id, size=request.page_size, token=request.page_token)
+        return rollout_pb2.ListAuditResponse(
+            entries=[entry_message(each) for each in page.entries],
+            next_page_token=page.next_token,
+            chain_intact=page.is_intact,
         )
 
     async def ExplainAssignment(
         self, request: rollout_pb2.ExplainAssignmentRequest, context: Any
     ) -> rollout_pb2.ExplainAssignmentResponse:
-        assignment = self._rollout.assignment(request.tenant_id, request.conversation_id)
+        tenant = await self._existing(request.tenant_id)
+        assignment = self._rollout.assignment(tenant, conversation_id=request.conversation_id)
         return rollout_pb2.ExplainAssignmentResponse(
             variant=VARIANTS[assignment.variant],
             bucket=assignment.bucket,
-            percent=self._rollout.percent,
+            percent=self._rollout.state(tenant).percent,
             decided_by=assignment.decided_by,
+            unit_kind=assignment.unit_kind,
         )
+
+    async def _existing(self, tenant_id: str) -> str:
+        """Returns the tenant as a scope."""
+        if tenant_id and self._known_tenants is not None:
+            with contextlib.suppress(Unavailable, TimeoutError):
+                async with asyncio.timeout(_KNOWN_SECONDS):
+                    # Admission has checked its form, and that the caller may act on it.
+                    await self._known_tenants.get(TenantId(tenant_id))
+        return tenant_id
+
+
+def _actor() -> str:
+    return current().principal.subject

@@ -1,0 +1,1 @@
+"""Turns that the other engine decides too, unseen, to compare the two on the same customers."""

@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.figure import Figure
 
-SUITES = ("skeleton",)
+SUITES = ("skeleton", "router", "engines", "cache", "rag", "voice")
 
 
 def main() -> int:

@@ -28,7 +28,14 @@ class CacheAdminServicer(cache_pb2_grpc.CacheAdminServiceServicer):
             hit_rate_percent=counts.hit_rate_percent,
             cache_size=counts.size,
             guard_rejects=counts.guard_rejects,
+            false_hit_estimate=counts.false_hit_estimate,
             miss_reasons=counts.miss_reasons,
+            rechecked_hits=counts.rechecked,
+            false_hits=counts.false_hits,
+            threshold=counts.threshold,
+            cache_bytes=counts.size_bytes,
+            exact_hits=counts.exact_hits,
+            refused_reasons=counts.refused_reasons,
         )
 
     async def GetGlobalStats(  # noqa: N802  # the proto's name
@@ -42,6 +49,7 @@ class CacheAdminServicer(cache_pb2_grpc.CacheAdminServiceServicer):
             total_entries=counts.entries,
             global_hit_rate_percent=counts.hit_rate_percent,
             seal_failures=counts.seal_failures,
+            canary_leaks=counts.canary_leaks,
         )
 
     async def ExplainLookup(  # noqa: N802  # the proto's name

@@ -7,10 +7,27 @@ from services.cache import lexicon
 from services.cache.reading import Reading
 
 STALE_EPOCH, PERSONAL, CONTEXT_BOUND, TOO_LARGE = "STALE_EPOCH", "PERSONAL", "CONTEXT_BOUND", "TOO_LARGE"
+NOT_WORDED, LOW_CONFIDENCE, TRUNCATED = "NOT_WORDED", "LOW_CONFIDENCE", "TRUNCATED"
+ERROR_TEXT, ASKED_ONCE = "ERROR_TEXT", "ASKED_ONCE"
 
 MAX_ENTRY_BYTES = 8192
 # An answer about today must not be given tomorrow.
 MOMENT_TTL_SECONDS = 3600.0
+# How long it is believed that no document answers a question.
+NOTHING_FOUND_TTL_SECONDS = 60.0
+# Within this time a question has to come a second time, where a tenant asks for that.
+SECOND_ASK_SECONDS = 86_400.0
+# Under this an answer may come from the wrong agent.
+MIN_CONFIDENCE = 0.7
+_KEPT_WORDINGS = frozenset(("", "model", "extract"))
+# What providers and proxies say in place of an answer, with status 200.
+_ERROR_TEXT = re.compile(
+    r"(?is)^\s*(?:<!doctype|<html|\{\s*\"(?:error|detail|message)\"|error\b|internal server error|bad gateway"
+    r"|service unavailable|too many requests|rate limit)"
+    r"|\bas an ai\b|\ben tant qu['’ ]ia\b|i(?:['’]m| am) sorry,? but i (?:can|am)"
+    r"|je suis désolée?,? mais je ne peux pas"
+    r"|(?:an|une) (?:error occurred|erreur (?:est survenue|s['’]est produite))|try again later|réessayez plus tard"
+)
 _PERSONAL_IN_QUESTION = frozenset(("phone", "email", "reference"))
 # As long as a phone number, an account or a card; known without the tenant's country.
 _LONG_NUMBER = re.compile(r"\d(?:[ .\u00a0\u202f-]?\d){7,}")
@@ -30,6 +47,20 @@ def is_elliptical(reading: Reading) -> bool:
     if lexicon.ANAPHORA & set(words) and len(reading.content) + len(reading.places) + len(reading.numbers) < 2:
         return True
     return reading.signal_count < 2
+
+
+def refusal_of_answer(text: str, *, wording: str, confidence: float, is_truncated: bool) -> str:
+    """Returns why an answer is not worth keeping whatever the question, or ''.
+
+    `wording` and `confidence` are not looked at when they are empty, or 0.
+    """
+    if wording not in _KEPT_WORDINGS:
+        return NOT_WORDED
+    if is_truncated:
+        return TRUNCATED
+    if 0 < confidence < MIN_CONFIDENCE:
+        return LOW_CONFIDENCE
+    return ERROR_TEXT if _ERROR_TEXT.search(text) else ""
 
 
 def refusal_to_keep(question: str, answer: str, *, reading: Reading, answer_facts: tuple[Fact, ...]) -> str:

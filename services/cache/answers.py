@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from libs.common.embedding.port import Embedder
 from libs.common.errors import Unavailable
@@ -11,7 +13,7 @@ from libs.common.request_context import Principal
 from libs.common.stages import Stages, no_stages
 from services.cache import guard
 from services.cache.admission import is_elliptical
-from services.cache.counters import GUARD_REJECTS, SEAL_FAILURES, Counters
+from services.cache.counters import EXACT_HITS, GUARD_REJECTS, SEAL_FAILURES, Counters
 from services.cache.entries import Entry, Vector, scope_of
 from services.cache.fingerprint import fingerprint, language_of, normalise
 from services.cache.index_following import IndexFollower
@@ -21,6 +23,7 @@ from services.cache.lookup import (
     EMPTY_QUERY,
     EXACT,
     NO_CANDIDATE,
+    NOTHING_FOUND,
     SEMANTIC,
     SLOT_IN_PROGRESS,
     STALE_EPOCH,
@@ -32,6 +35,7 @@ from services.cache.lookup import (
 )
 from services.cache.reading import Reading, read_question
 from services.cache.store import AnswerStore, Policies, Policy, Snapshot
+from services.cache.tenant_index import Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +44,14 @@ CANDIDATES = 5
 _FAULTS_BEFORE_REST = 3
 _REST_SECONDS = 1.0
 _FLOAT_SLACK = 1e-6
+# No operator and no tenant gets answers to questions that are less alike, whatever a bundle says.
+THRESHOLD_FLOOR = 0.8
+# Of hits that only the guard vouches for, so many are answered anew to measure how many are false.
+SAMPLE_SHARE = 0.02
+
+
+def _draw() -> float:
+    return random.random()  # noqa: S311  # picks samples, guards nothing
 
 
 class Answers:
@@ -53,11 +65,14 @@ class Answers:
         policies: Policies,
         follower: IndexFollower,
         counters: Counters,
-        store_budget_seconds: float = 0.15,
+        store_budget_seconds: float = 0.12,
         embed_timeout_seconds: float = 1.0,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         stages: Stages = no_stages,
+        threshold_floor: float = THRESHOLD_FLOOR,
+        sample_share: float = SAMPLE_SHARE,
+        draw: Callable[[], float] = _draw,
     ) -> None:
         self._store = store
         self._embedder = embedder
@@ -69,18 +84,31 @@ class Answers:
         self._now = now
         self._clock = clock
         self._stages = stages
+        self._threshold_floor = threshold_floor
+        self._sample_share = sample_share
+        self._draw = draw
         self._faults = 0
         self._resting_until = 0.0
 
     async def look_up(self, owner: Principal, question: Question) -> Lookup:
         """Returns a hit of the owner's own tenant, agent and language, or why there is none. Counts and logs it."""
-        found = await self._look_up(owner, question, is_dry_run=False)
+        found = await self.find(owner, question)
+        self.note(owner, found)
+        return found
+
+    async def find(self, owner: Principal, question: Question) -> Lookup:
+        """Returns what `look_up` would, and leaves counting it to `note`."""
+        return await self._look_up(owner, question, is_dry_run=False)
+
+    def note(self, owner: Principal, found: Lookup) -> None:
+        """Counts and logs a lookup."""
         if found.hit is None:
             self._counters.miss(owner, found.miss_reason)
-            return found
+            return
         self._counters.hit(owner)
+        if found.hit.type == EXACT:
+            self._counters.add(owner, EXACT_HITS)
         _log.info("✅ Cache HIT [%s] (confidence: %.2f)", owner.require_tenant()[:7], found.hit.confidence)
-        return found
 
     async def explain(self, owner: Principal, question: Question) -> Lookup:
         """Returns what `look_up` would, with every candidate judged. Counts nothing."""
@@ -96,26 +124,46 @@ class Answers:
             return Lookup(miss_reason=STORE_UNAVAILABLE)
         tenant = owner.require_tenant()
         policy = await self._policies.of(tenant)
-        threshold = max(policy.threshold, question.min_confidence)
         language = language_of(question.locale, default=policy.language)
         key = fingerprint(tenant=tenant, agent=question.agent, language=language, normalised=normalised)
+        # The guard reads capitals and accents that the exact tier passes over: what it said belongs to the very text.
+        wording = fingerprint(tenant=tenant, agent=question.agent, language=language, normalised=question.text)
+        known = None if is_dry_run else self._follower.recall(owner, wording)
+        begun = self._clock()
         try:
             with self._stages("exact"):
                 async with asyncio.timeout(self._store_budget_seconds):
-                    first = await self._read(owner, [key])
+                    first = await self._read(owner, [key, known.entry_id] if known else [key])
             self._faults = 0
+            # What the store may still take: its budget is one for the whole lookup, without the embedder's time.
+            store_seconds = self._store_budget_seconds - (self._clock() - begun)
+            threshold = self._threshold(policy, question, first)
             exact = first.entries[0]
             if exact is not None and (hit := self._served(exact, first, EXACT, 1.0)):
-                return Lookup(hit=hit, threshold=threshold)
+                if exact.says_nothing:
+                    return Lookup(miss_reason=NOTHING_FOUND, threshold=threshold, key=key)
+                return Lookup(hit=hit, threshold=threshold, key=key)
+            if known is not None and (hit := self._served_again(known, first, policy, threshold)):
+                return Lookup(hit=hit, threshold=threshold, key=key)
             is_stale = exact is not None and exact.knowledge_epoch != first.epoch
             with self._stages("semantic"):
-                found = await self._semantic(owner, question, policy, language, first, threshold, is_dry_run)
+                found = await self._semantic(
+                    owner, question, policy, language, first, threshold, store_seconds, is_dry_run
+                )
+            if found.hit is not None and not is_dry_run:
+                entry, score = found.hit.entry, found.hit.confidence
+                self._follower.remember(owner, wording, Verdict(entry.entry_id, entry.question, score, policy))
         except (Unavailable, TimeoutError) as error:
             self._note_fault(error)
-            return Lookup(miss_reason=STORE_UNAVAILABLE, threshold=threshold)
+            return Lookup(miss_reason=STORE_UNAVAILABLE)
         if is_stale and found.miss_reason == NO_CANDIDATE:
-            return Lookup(miss_reason=STALE_EPOCH, vector=found.vector, threshold=threshold)
-        return found
+            return Lookup(miss_reason=STALE_EPOCH, vector=found.vector, threshold=threshold, key=key)
+        return replace(found, key=key)
+
+    def _threshold(self, policy: Policy, question: Question, snapshot: Snapshot) -> float:
+        """Returns the similarity that a hit needs: the tenant's, never under the floor, raised by its false hits."""
+        own = max(policy.threshold, self._threshold_floor) + snapshot.threshold_raise
+        return min(1.0, max(own, question.min_confidence))
 
     async def _semantic(
         self,
@@ -125,6 +173,7 @@ class Answers:
         language: str,
         first: Snapshot,
         threshold: float,
+        store_seconds: float,
         is_dry_run: bool,
     ) -> Lookup:
         asked = read_question(question.text, language=language, country=policy.country, places=policy.places)
@@ -133,7 +182,7 @@ class Answers:
         vector = await self._embed(question.text)
         if vector is None:
             return Lookup(miss_reason=NO_CANDIDATE, threshold=threshold)
-        async with asyncio.timeout(self._store_budget_seconds):
+        async with asyncio.timeout(store_seconds):
             index = await self._follower.up_to_date(owner, first.version)
             scope = scope_of(agent=question.agent, language=language, embedder_id=self._embedder.embedder_id)
             near = index.search(scope, vector, count=CANDIDATES, epoch=first.epoch, now=self._now())
@@ -164,8 +213,23 @@ class Answers:
                 if not is_dry_run:
                     break
         reason = "" if hit else judged[0].refused_by
+        if hit and not is_dry_run:
+            hit = self._perhaps_a_sample(hit)
         kept_vector = None if hit else vector
         return Lookup(hit, reason, kept_vector, tuple(judged), threshold)
+
+    def _served_again(self, known: Verdict, first: Snapshot, policy: Policy, threshold: float) -> Hit | None:
+        """Serves what was verified before for these words, while entry, policy and threshold still allow it."""
+        entry = first.entries[1]
+        if entry is None or entry.says_nothing or entry.question != known.stored:
+            return None
+        if known.policy is not policy or known.score < threshold - _FLOAT_SLACK:
+            return None
+        hit = self._served(entry, first, SEMANTIC, known.score)
+        return self._perhaps_a_sample(hit) if hit else None
+
+    def _perhaps_a_sample(self, hit: Hit) -> Hit:
+        return replace(hit, is_sample=True) if self._draw() < self._sample_share else hit
 
     async def _read(self, owner: Principal, entry_ids: list[str]) -> Snapshot:
         snapshot = await self._store.read(owner, entry_ids)

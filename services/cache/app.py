@@ -13,13 +13,17 @@ from libs.common.tenants.open_store import open_tenant_store
 from repartee.v1 import cache_pb2, cache_pb2_grpc
 from services.cache.adapters.bundle_policies import BundlePolicies
 from services.cache.adapters.memory_answers import MemoryAnswers
+from services.cache.adapters.memory_leases import MemoryLeases
 from services.cache.adapters.redis_answers import RedisAnswers
+from services.cache.adapters.redis_leases import RedisLeases
 from services.cache.admin import CacheAdminServicer
 from services.cache.answers import Answers
 from services.cache.canary import Canary
 from services.cache.counters import Counters
+from services.cache.flights import Flights, Leases
 from services.cache.index_following import IndexFollower
 from services.cache.keeping import Keeping
+from services.cache.rechecking import Rechecking
 from services.cache.servicer import CacheServicer
 from services.cache.settings import CacheSettings
 from services.cache.statistics import Statistics
@@ -54,18 +58,24 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
             store_budget_seconds=settings.cache_store_budget_seconds,
             embed_timeout_seconds=settings.cache_embed_timeout_seconds,
             stages=stages(telemetry.tracer),
+            threshold_floor=settings.cache_threshold_floor,
+            sample_share=settings.cache_sample_share,
         )
+        flights = Flights(answers, _open_leases(settings, stack))
+        stack.push_async_callback(flights.aclose)
         keeping = Keeping(
             store,
             embedder=embedder,
             policies=policies,
             follower=follower,
+            counters=counters,
             embed_timeout_seconds=settings.cache_embed_timeout_seconds,
         )
         every_seconds = settings.cache_canary_seconds
         canary = await stack.enter_async_context(Canary(answers, keeping, counters, every_seconds=every_seconds))
-        servicer = CacheServicer(answers, keeping, embedder_id=embedder.embedder_id)
-        admin = CacheAdminServicer(answers, keeping, Statistics(store, store, counters))
+        rechecking = Rechecking(store, embedder=embedder, policies=policies, counters=counters)
+        servicer = CacheServicer(flights, keeping, rechecking, embedder_id=embedder.embedder_id)
+        admin = CacheAdminServicer(answers, keeping, Statistics(store, store, counters, policies=policies))
         server = await stack.enter_async_context(
             running_server(
                 settings,
@@ -90,12 +100,17 @@ def _connect(
 
 
 def _open_store(settings: CacheSettings, stack: AsyncExitStack) -> RedisAnswers | MemoryAnswers:
-    capacity = settings.cache_entries_per_tenant
+    capacity, capacity_bytes = settings.cache_entries_per_tenant, settings.cache_bytes_per_tenant
     kept = _connect(settings, stack, db=settings.cache_redis_db)
     if kept is None:
-        return MemoryAnswers(capacity=capacity)
+        return MemoryAnswers(capacity=capacity, capacity_bytes=capacity_bytes)
     patient = _connect(settings, stack, db=settings.cache_redis_db, timeout_seconds=_PATIENCE_SECONDS)
-    return RedisAnswers(kept, patient=patient, capacity=capacity)
+    return RedisAnswers(kept, patient=patient, capacity=capacity, capacity_bytes=capacity_bytes)
+
+
+def _open_leases(settings: CacheSettings, stack: AsyncExitStack) -> Leases:
+    store = _connect(settings, stack, db=settings.cache_redis_db)
+    return MemoryLeases() if store is None else RedisLeases(store)
 
 
 def _registrations(servicer: CacheServicer, admin: CacheAdminServicer) -> Sequence[Registration]:

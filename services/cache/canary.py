@@ -11,7 +11,7 @@ from typing import Self
 from libs.common.errors import ReparteeError
 from libs.common.request_context import Principal, TenantId
 from services.cache.answers import Answers
-from services.cache.counters import SEAL_FAILURES, Counters
+from services.cache.counters import CANARY_LEAKS, Counters
 from services.cache.keeping import Keeping, Offer
 from services.cache.lookup import Lookup, Question
 
@@ -108,7 +108,7 @@ class Canary:
         leaks = sum(found.hit is not None for found in given)
         if leaks:
             self._has_leaked = True
-            self._counters.add(_STRANGER, SEAL_FAILURES, leaks)
+            self._counters.add(_STRANGER, CANARY_LEAKS, leaks)
             _log.error("🚨 isolation is broken: one tenant's cache served another (%d of %d)", leaks, len(given))
         # A miss without an embedding came before the index was searched.
         was_searched = all(found.vector is not None for found in given)

@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import Self
 
 from libs.common.errors import Unavailable
-from libs.common.request_context import Principal
+from libs.common.request_context import Principal, TenantId
 from services.cache.store import CounterStore
 
 _log = logging.getLogger(__name__)
 
-HITS, GUARD_REJECTS, SEAL_FAILURES = "hits", "guard_rejects", "seal_failures"
-MISS_PREFIX = "miss:"
+HITS, EXACT_HITS, GUARD_REJECTS, SEAL_FAILURES = "hits", "exact_hits", "guard_rejects", "seal_failures"
+RECHECKED, FALSE_HITS, CANARY_LEAKS = "rechecked", "false_hits", "canary_leaks"
+MISS_PREFIX, REFUSED_PREFIX = "miss:", "refused:"
 
 
 class Counters:
@@ -26,7 +27,7 @@ class Counters:
     def __init__(self, store: CounterStore, *, flush_seconds: float = 1.0) -> None:
         self._store = store
         self._flush_seconds = flush_seconds
-        self._waiting: dict[Principal, Counter[str]] = {}
+        self._waiting: dict[TenantId, Counter[str]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -52,9 +53,11 @@ class Counters:
 
     def add(self, owner: Principal, name: str, count: int = 1) -> None:
         """Adds to one total of the owner's tenant."""
-        # One line a tenant, whoever calls for it.
-        key = Principal(subject="cache", tenant=owner.tenant)
-        self._waiting.setdefault(key, Counter())[name] += count
+        tenant = owner.require_tenant()
+        counts = self._waiting.get(tenant)
+        if counts is None:
+            counts = self._waiting[tenant] = Counter()
+        counts[name] += count
 
     async def flush(self) -> None:
         """Writes what is waiting; keeps it when the store fails."""
@@ -62,11 +65,14 @@ class Counters:
         if not waiting:
             return
         try:
-            await self._store.add(waiting)
+            # One line a tenant, whoever called for it.
+            await self._store.add(
+                {Principal(subject="cache", tenant=tenant): counts for tenant, counts in waiting.items()}
+            )
         except Unavailable as error:
             _log.warning("the cache's counts wait for the store (%s)", error.reason)
-            for owner, counts in waiting.items():
-                self._waiting.setdefault(owner, Counter()).update(counts)
+            for tenant, counts in waiting.items():
+                self._waiting.setdefault(tenant, Counter()).update(counts)
 
     async def _write_forever(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,10 @@ class SourceRef:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An answer that was kept. Times are seconds since the epoch; `knowledge_epoch` is what it was made from."""
+    """An answer that was kept. Times are seconds since the epoch; `knowledge_epoch` is what it was made from.
+
+    One with an empty text keeps, for a minute, that the tenant's documents say nothing about the question.
+    """
 
     entry_id: str
     question: str
@@ -36,6 +40,11 @@ class Entry:
     knowledge_epoch: int
     stored_at: float
     expires_at: float
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it keeps that there is no answer."""
+        return not self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +111,10 @@ def decode_row(entry_id: str, payload: bytes) -> Row | None:
         start = _HEADER.size + length
         scope, epoch, expires_at, document_ids = json.loads(payload[_HEADER.size : start])
         values = np.frombuffer(payload, dtype="<f2", offset=start).astype(np.float32) if len(payload) > start else None
+        # A tenant's rows share few scopes, and its documents many rows: one string for each.
+        scope, documents = sys.intern(scope), tuple([sys.intern(document_id) for document_id in document_ids])
     except (ValueError, TypeError, struct.error):
         return None
     if values is not None:
         values /= max(float(np.linalg.norm(values)), 1e-12)
-    return Row(entry_id, scope, epoch, expires_at, tuple(document_ids), values)
+    return Row(entry_id, scope, epoch, expires_at, documents, values)

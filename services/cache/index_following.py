@@ -6,7 +6,7 @@ from libs.common.request_context import Principal, TenantId
 from services.cache.counters import SEAL_FAILURES, Counters
 from services.cache.entries import Row
 from services.cache.store import AnswerStore
-from services.cache.tenant_index import TenantIndex, TenantIndexes
+from services.cache.tenant_index import TenantIndex, TenantIndexes, Verdict
 
 
 class IndexFollower:
@@ -58,6 +58,14 @@ class IndexFollower:
         if not done.cancelled():
             # Every caller may have gone; the error is then nobody's.
             done.exception()
+
+    def recall(self, owner: Principal, key: str) -> Verdict | None:
+        """Returns what was verified for the question of `key`, if that is still remembered."""
+        return self._indexes.of(owner.require_tenant()).recall(key)
+
+    def remember(self, owner: Principal, key: str, verdict: Verdict) -> None:
+        """Remembers that an entry may serve the question of `key`."""
+        self._indexes.remember(owner.require_tenant(), key, verdict)
 
     def note_own_write(self, owner: Principal, row: Row, version: int) -> None:
         """Adds a row that this replica has just written, when nobody else wrote since: no need to read it back."""

@@ -13,12 +13,22 @@ from libs.common.embedding.port import Embedder
 from libs.common.errors import FieldViolation, InvalidRequest, Unavailable
 from libs.common.facts import extract_facts
 from libs.common.request_context import Principal
-from services.cache.admission import CONTEXT_BOUND, STALE_EPOCH, refusal_to_keep, ttl_seconds
+from services.cache.admission import (
+    ASKED_ONCE,
+    CONTEXT_BOUND,
+    NOTHING_FOUND_TTL_SECONDS,
+    SECOND_ASK_SECONDS,
+    STALE_EPOCH,
+    refusal_of_answer,
+    refusal_to_keep,
+    ttl_seconds,
+)
+from services.cache.counters import REFUSED_PREFIX, Counters
 from services.cache.entries import Entry, Row, SourceRef, Vector, scope_of
 from services.cache.fingerprint import fingerprint, language_of, normalise
 from services.cache.index_following import IndexFollower
-from services.cache.reading import read_question
-from services.cache.store import AnswerStore, Policies
+from services.cache.reading import Reading, read_question
+from services.cache.store import AnswerStore, Policies, Policy
 from services.cache.tenant_index import TenantIndex
 
 _log = logging.getLogger(__name__)
@@ -43,7 +53,11 @@ class GivenEmbedding:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An answer that a caller wants kept. `ttl_seconds` 0 means the tenant's default."""
+    """An answer that a caller wants kept. `ttl_seconds` 0 means the tenant's default.
+
+    With `nothing_found` it is kept for a minute that no document answers, in place of a text. `wording` (`model`,
+    `extract`, …) and `confidence` say where the text comes from, and are not looked at when they are empty, or 0.
+    """
 
     question: str
     text: str
@@ -54,14 +68,19 @@ class Offer:
     embedding: GivenEmbedding | None = None
     knowledge_epoch: int = 0
     ttl_seconds: float = 0.0
+    nothing_found: bool = False
+    wording: str = ""
+    confidence: float = 0.0
+    is_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The entry, or why there is none."""
+    """The entry, or why there is none; `key` is the question's in the exact tier, where it has one."""
 
     entry_id: str = ""
     refused_reason: str = ""
+    key: str = ""
 
 
 class Keeping:
@@ -74,6 +93,7 @@ class Keeping:
         embedder: Embedder,
         policies: Policies,
         follower: IndexFollower,
+        counters: Counters,
         embed_timeout_seconds: float = 1.0,
         now: Callable[[], float] = time.time,
         spread: Callable[[], float] = _spread,
@@ -82,33 +102,51 @@ class Keeping:
         self._embedder = embedder
         self._policies = policies
         self._follower = follower
+        self._counters = counters
         self._embed_timeout_seconds = embed_timeout_seconds
         self._now = now
         self._spread = spread
 
     async def keep(self, owner: Principal, offer: Offer) -> Kept:
         """Keeps an answer, or says why not. Raises InvalidRequest (EMBEDDER_MISMATCH, EMBEDDING_SIZE) too."""
-        vector = self._checked(offer.embedding)
-        tenant = owner.require_tenant()
-        policy = await self._policies.of(tenant)
-        language = language_of(offer.locale, default=policy.language)
-        normalised = normalise(offer.question)
+        kept = await self._keep(owner, offer, self._checked(offer.embedding))
+        if kept.refused_reason:
+            self._counters.add(owner, REFUSED_PREFIX + kept.refused_reason)
+        return kept
+
+    async def key_of(self, owner: Principal, *, question: str, agent: str, locale: str) -> str:
+        """Returns the key of a question in the exact tier; empty for one that says nothing."""
+        normalised = normalise(question)
         if not normalised:
+            return ""
+        policy = await self._policies.of(owner.require_tenant())
+        language = language_of(locale, default=policy.language)
+        return fingerprint(tenant=owner.require_tenant(), agent=agent, language=language, normalised=normalised)
+
+    async def _keep(self, owner: Principal, offer: Offer, vector: Vector | None) -> Kept:
+        key = await self.key_of(owner, question=offer.question, agent=offer.agent, locale=offer.locale)
+        if not key:
             return Kept(refused_reason=CONTEXT_BOUND)
+        policy = await self._policies.of(owner.require_tenant())
+        language = language_of(offer.locale, default=policy.language)
         reading = read_question(offer.question, language=language, country=policy.country, places=policy.places)
-        facts = extract_facts(offer.text, country=policy.country, places=policy.places)
-        refused = refusal_to_keep(offer.question, offer.text, reading=reading, answer_facts=facts)
+        text = "" if offer.nothing_found else offer.text
+        refused = _refusal(offer, reading, policy)
         if refused:
-            return Kept(refused_reason=refused)
-        if vector is None:
-            vector = await self._embed(offer.question)
+            return Kept(refused_reason=refused, key=key)
+        if offer.nothing_found:
+            ttl, vector = NOTHING_FOUND_TTL_SECONDS, None
+        else:
+            ttl = ttl_seconds(reading, asked_for=offer.ttl_seconds, default=policy.ttl_seconds)
+            if policy.second_ask and await self._store.ask_first(owner, key, seconds=SECOND_ASK_SECONDS):
+                return Kept(refused_reason=ASKED_ONCE, key=key)
+            if vector is None:
+                vector = await self._embed(offer.question)
         now = self._now()
-        ttl = ttl_seconds(reading, asked_for=offer.ttl_seconds, default=policy.ttl_seconds)
-        key = fingerprint(tenant=tenant, agent=offer.agent, language=language, normalised=normalised)
         entry = Entry(
             entry_id=key,
             question=offer.question,
-            text=offer.text,
+            text=text,
             agent=offer.agent,
             language=language,
             answered_by=offer.answered_by,
@@ -127,9 +165,9 @@ class Keeping:
         )
         version = await self._store.write(owner, entry, row, now=now)
         if version is None:
-            return Kept(refused_reason=STALE_EPOCH)
+            return Kept(refused_reason=STALE_EPOCH, key=key)
         self._follower.note_own_write(owner, row, version)
-        return Kept(entry_id=key)
+        return Kept(entry_id=key, key=key)
 
     async def forget(self, owner: Principal, *, document_id: str, question: str, everything: bool) -> int:
         """Forgets what one of the three names; returns how many answers. Raises InvalidRequest when none does."""
@@ -205,3 +243,14 @@ class Keeping:
         except (Unavailable, TimeoutError) as error:
             _log.warning("only the exact tier will find an answer: no embedding (%s)", type(error).__name__)
             return None
+
+
+def _refusal(offer: Offer, reading: Reading, policy: Policy) -> str:
+    if offer.nothing_found:
+        # A question that leans on what was said before has no answer of its own, nor the lack of one.
+        return refusal_to_keep(offer.question, "-", reading=reading, answer_facts=())
+    of_answer = refusal_of_answer(
+        offer.text, wording=offer.wording, confidence=offer.confidence, is_truncated=offer.is_truncated
+    )
+    facts = extract_facts(offer.text, country=policy.country, places=policy.places)
+    return of_answer or refusal_to_keep(offer.question, offer.text, reading=reading, answer_facts=facts)

@@ -11,9 +11,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Question classes. WHICH is soft: its noun carries the meaning, so it is never compared, only counted.
+# Question classes. WHICH is soft: its noun carries the meaning, so it is never compared, only counted. HOUR and DAY are
+# a WHEN that says how finely it asks. MUST asks whether something is needed.
 HOW_MUCH, COUNT, DURATION = "HOW_MUCH", "COUNT", "DURATION"
-WHERE, WHEN, WHY, WHO, HOW, WHICH = "WHERE", "WHEN", "WHY", "WHO", "HOW", "WHICH"
+WHERE, WHEN, HOUR, DAY, WHY, WHO, HOW, WHICH = "WHERE", "WHEN", "HOUR", "DAY", "WHY", "WHO", "HOW", "WHICH"
+MUST = "MUST"
 
 FUNCTION_WORDS = _words(
     """
@@ -32,10 +34,11 @@ LIGHT_VERBS = _words(
     """
     suis es est sommes etes sont etais etait etaient sera serai seront serait ete etre ai as avons avez ont
     avais avait auras aura aurai aurez avoir eu fais fait faites font faire fera peux peut pouvez pouvons
-    peuvent puis pourrais pourrait pourriez pouvoir veux veut voulez voulons voudrais voudrait aimerais aimerait
+    peuvent puis pourrais pourrait pourriez pouvoir veux veut voulez voulons voudrais voudrait aimerais aimerait aimerions
     souhaite souhaiterais souhaitez souhaitons desire besoin dois doit devez faut falloir sais savoir savez vais
     va vas allez vont aller trouve trouver trouvez situe situes situee situees donner donnez dire dites indiquer
-    indiquez aider aidez obtenir obtient obtenez is are was were be been am do does did has have had can could
+    indiquez aider aidez obtenir obtient obtenez propose proposez proposer proposons auriez aurait existe existent
+    dispose disposez is are was were be been am do does did has have had can could
     will would shall should may might must get want need like know tell help let
     """
 )
@@ -55,7 +58,8 @@ BETWEEN_AUXILIARY_AND_PARTICIPLE = _words(
 NEGATION_OPENERS = frozenset(("ne", "n"))
 NEGATIONS = _words(
     """
-    pas jamais aucun aucune rien ni guere sans not no never none nothing nor without non
+    pas jamais aucun aucune rien ni guere sans not no never none nothing nor without non cannot cant dont doesnt
+    didnt isnt arent wont wasnt couldnt
     """
 )
 # Negations only after an opener; otherwise a comparison, a person, a point.
@@ -72,117 +76,37 @@ ARTICLES = _words(
     le la les l un une des du de d the an mon ma mes votre vos my your
     """
 )
-MINE, YOURS = _words("mon ma mes my"), _words("votre vos your")
+# Where a movement may come from; in French also whose a thing is, so it counts with a word of movement only.
+AWAY = _words("de d du des depuis from")
+_OWNER_WORDS = {"MINE": "mon ma mes my", "YOURS": "votre vos ton ta tes your", "THEIRS": "son sa ses leur leurs his their"}
+OWNERS: Mapping[str, str] = MappingProxyType(
+    {word: owner for owner, words in _OWNER_WORDS.items() for word in words.split()}
+)
+MOVEMENT = _words(
+    """
+    train bus car vol avion navette bateau ferry trajet voyage taxi course partir part depart arriver arrive arrivee
+    venir vient aller retour envoyer transferer transfert virement convertir expedier traduction traduire migrer
+    """
+)
+# Means nothing more where a question asks how long.
+LASTING = _words("prend prends prennent prendre prendra takes take taking")
 
 QUESTION_WORDS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("quand", "when"), WHEN),
-        **dict.fromkeys(("comment", "how"), HOW),
+        **dict.fromkeys(_words("comment how procedure procedures demarche demarches process modalites"), HOW),
+        **dict.fromkeys(_words("necessaire obligatoire indispensable required necessary mandatory compulsory"), MUST),
         **dict.fromkeys(("pourquoi", "why"), WHY),
         **dict.fromkeys(("who", "whom", "whose"), WHO),
         **dict.fromkeys(("where",), WHERE),
         **dict.fromkeys(_words("quel quelle quels quelles lequel laquelle which what"), WHICH),
         **dict.fromkeys(
-            _words("combien prix tarif tarifs cout couts coute coutent couter coutera vaut price prices cost costs"),
+            _words("combien prix tarif tarifs cout couts coute coutent couter coutera vaut price prices cost costs fee fees"),
             HOW_MUCH,
         ),
         **dict.fromkeys(_words("duree durees delai delais dure durent durer duration"), DURATION),
     }
 )
-
-# Runs of words that mean one thing. A value that begins with `<` is a question class, an empty one means nothing.
-PHRASES: Mapping[tuple[str, ...], str] = MappingProxyType(
-    {
-        ("combien", "de", "temps"): f"<{DURATION}",
-        ("how", "long"): f"<{DURATION}",
-        ("combien", "de"): f"<{COUNT}",
-        ("combien", "d"): f"<{COUNT}",
-        ("how", "many"): f"<{COUNT}",
-        ("how", "much"): f"<{HOW_MUCH}",
-        ("quelle", "heure"): f"<{WHEN}",
-        ("quelles", "heures"): f"<{WHEN}",
-        ("what", "time"): f"<{WHEN}",
-        ("est", "ce", "que"): "",
-        ("est", "ce", "qu"): "",
-        ("s", "il", "vous", "plait"): "",
-        ("s", "il", "te", "plait"): "",
-        ("merci", "d", "avance"): "",
-        ("il", "y", "a"): "",
-        ("y", "a", "t", "il"): "",
-        ("rendez", "vous"): "rdv",
-        ("mot", "de", "passe"): "password",
-        ("mots", "de", "passe"): "password",
-        ("carte", "sim"): "sim",
-        ("sim", "card"): "sim",
-        ("e", "mail"): "email",
-        ("wi", "fi"): "wifi",
-        ("sans", "fil"): "wifi",
-        ("sans", "contact"): "contactless",
-        ("a", "partir", "de"): "des",
-    }
-)
-
-# Forms that say the same thing in a customer's question: a verb and its noun, and a few plain synonyms.
-SAME_MEANING: tuple[str, ...] = (
-    "livrer livraison livraisons livrez delivery deliver ship shipping",
-    "rembourser remboursement refund refunds",
-    "payer paiement paiements paie payment",
-    "ouvrir ouvert ouverte ouverture ouvrez ouvre open opening",
-    "fermer ferme fermeture close closing",
-    "annuler annulation cancel cancellation",
-    "resilier resiliation",
-    "activer activation",
-    "retourner retour",
-    "echanger echange",
-    "acheter achat",
-    "garantie garantir garanti",
-    "reserver reservation",
-    "modifier modification changer changement",
-    "inscrire inscription",
-    "marcher marche fonctionner fonctionne work working works",
-    "magasin boutique store shop",
-    "colis paquet parcel package",
-    "article produit item product",
-    "telephone tel phone",
-    "mail email courriel",
-    "rdv appointment",
-    "vendre vente sell",
-    "installer installation",
-)
-
-# Words that stemming would take for another: a book is no delivery, a country no payment.
-KEPT_WHOLE = _words("livre livres pays ferie feries fer course courses cours")
-
-ANTONYMS: tuple[tuple[str, str], ...] = (
-    ("ouvrir", "fermer"),
-    ("acheter", "vendre"),
-    ("avant", "apres"),
-    ("augmenter", "reduire"),
-    ("augmenter", "baisser"),
-    ("augmenter", "diminuer"),
-    ("ajouter", "retirer"),
-    ("ajouter", "supprimer"),
-    ("creer", "supprimer"),
-    ("allumer", "eteindre"),
-    ("entrer", "sortir"),
-    ("envoyer", "recevoir"),
-    ("accepter", "refuser"),
-    ("commencer", "finir"),
-    ("premier", "dernier"),
-    ("minimum", "maximum"),
-    ("plus", "moins"),
-    ("enable", "disable"),
-    ("before", "after"),
-    ("increase", "decrease"),
-    ("add", "remove"),
-    ("buy", "sell"),
-    ("more", "less"),
-    ("on", "off"),
-    ("first", "last"),
-    ("accept", "refuse"),
-)
-# `desactiver` is the opposite of `activer`, `disable` of `able`.
-OPPOSITE_PREFIXES = ("des", "de", "in", "im", "non", "dis", "un")
 
 NUMBER_WORDS: Mapping[str, str] = MappingProxyType(
     {

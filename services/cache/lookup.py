@@ -8,6 +8,7 @@ EXACT, SEMANTIC = "exact", "semantic_scalable"
 NO_CANDIDATE, BELOW_THRESHOLD, STALE_EPOCH = "NO_CANDIDATE", "BELOW_THRESHOLD", "STALE_EPOCH"
 SLOT_IN_PROGRESS, ELLIPTICAL, EMPTY_QUERY = "SLOT_IN_PROGRESS", "ELLIPTICAL", "EMPTY_QUERY"
 STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+IN_FLIGHT, NOTHING_FOUND = "IN_FLIGHT", "NOTHING_FOUND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An entry that may be served; `confidence` is the similarity of its question, 1 for exact."""
+    """An entry that may be served; `confidence` is the similarity of its question, 1 for exact.
+
+    `is_sample` marks the few that are answered anew, unseen, to measure how many hits are false.
+    """
 
     entry: Entry
     type: str
     confidence: float
     age_seconds: float
+    is_sample: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Lookup:
     vector: Vector | None = None
     candidates: tuple[Candidate, ...] = ()
     threshold: float = 0.0
+    # Of the question in the exact tier; empty when the lookup was passed over.
+    key: str = ""
 
     @property
     def outcome(self) -> str:

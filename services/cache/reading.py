@@ -5,15 +5,25 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from libs.common.facts import Places, extract_facts
+from libs.common.facts import Fact, Places, extract_facts
 from services.cache import lexicon
-from services.cache.tokens import Unit, concept, cut_units, fold_word, is_content
+from services.cache.meanings import orders
+from services.cache.question_class import classify, is_past
+from services.cache.roles import direction, way_before
+from services.cache.spelled_numbers import with_digits
+from services.cache.tokens import Unit, concept, cut_words, fold_word, is_content, merge_runs
+
+# Longer texts are no questions that two people ask; the rules take time that grows with the square of the words.
+MAX_QUESTION_CHARACTERS = 1_000
+# The languages whose words the rules know.
+KNOWN_LANGUAGES = frozenset(("fr", "en"))
 
 _WORD = re.compile(r"[^\W\d_]+")
-_ENGLISH_NEGATION = re.compile(r"(?i)\b(ca|wo)?n['’]t\b|n['’]t\b")
-_PARTICIPLE_ENDINGS = ("e", "ee", "es", "ees", "i", "ie", "is", "it", "u", "ue", "us", "ert", "ed", "en")
-_INFINITIVE_ENDINGS = ("er", "ir", "re")
+_ENGLISH_NEGATION = re.compile(r"(?i)\bcan['’]t\b|n['’]t\b")
 _NUMERIC_KINDS = frozenset(("money", "quantity", "number", "percent", "date", "time", "phone", "reference"))
+# Seen before a place that the facts found: room for a preposition and its article.
+_BEFORE_PLACE = 24
+_NEGATION_REACH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,30 +31,119 @@ class Reading:
     """One question, taken apart. Words are concepts: stems, with words that say the same united.
 
     `order` has the content words once each, as they come; `numbers` are (kind, value, unit, the concept after it);
-    `proper` the concepts written with a capital inside the sentence; `towards` those that a movement goes to.
+    `proper` the concepts written with a capital inside the sentence; `towards` those that a movement goes to and `away`
+    those it may come from; `owners` whose a thing is, such as (MINE, account). `written` is filled in for languages
+    whose words the rules do not know.
     """
 
-    numbers: tuple[tuple[str, str, str, str], ...]
-    places: tuple[str, ...]
-    other_facts: frozenset[tuple[str, str, str]]
-    negated: frozenset[str]
-    classes: frozenset[str]
-    content: frozenset[str]
-    order: tuple[str, ...]
-    proper: tuple[str, ...]
-    after_preposition: frozenset[str]
-    towards: frozenset[str]
-    is_past: bool
-    mine: frozenset[str]
-    yours: frozenset[str]
-    direction: str
-    words: tuple[str, ...]
-    asks_which: bool
+    numbers: tuple[tuple[str, str, str, str], ...] = ()
+    places: tuple[str, ...] = ()
+    other_facts: frozenset[tuple[str, str, str]] = frozenset()
+    negated: frozenset[str] = frozenset()
+    classes: frozenset[str] = frozenset()
+    content: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
+    proper: tuple[str, ...] = ()
+    after_preposition: frozenset[str] = frozenset()
+    towards: frozenset[str] = frozenset()
+    away: frozenset[str] = frozenset()
+    is_past: bool = False
+    owners: frozenset[tuple[str, str]] = frozenset()
+    direction: str = ""
+    words: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    asks_which: bool = False
+    is_class_implied: bool = False
 
     @property
     def signal_count(self) -> int:
         """How many things the question says; under 2 it leans on what was said before."""
-        return len(self.content) + len(self.classes) + len(self.numbers) + len(self.places) + self.asks_which
+        classes = 0 if self.is_class_implied else len(self.classes)
+        return len(self.content) + classes + len(self.numbers) + len(self.places) + self.asks_which
+
+
+def read_question(text: str, *, language: str, country: str = "", places: Places | None = None) -> Reading:
+    """Takes `text` apart. The words of a language other than `fr` and `en` are read as French, and kept as written.
+
+    Of a text over 1,000 characters nothing is read, so that no rule lets it pass.
+    """
+    if len(text) > MAX_QUESTION_CHARACTERS:
+        return Reading()
+    plain = unicodedata.normalize("NFKC", text)
+    if len(plain) > MAX_QUESTION_CHARACTERS:  # one character may stand for eighteen
+        return Reading()
+    if language in KNOWN_LANGUAGES:
+        plain = with_digits(_ENGLISH_NEGATION.sub(" not", plain))
+    facts = extract_facts(plain, country=country, places=places)
+    everything = merge_runs(cut_words(plain))
+    covered = [(fact.start, fact.end) for fact in facts]
+    units = [u for u in everything if not any(start <= u.start < end for start, end in covered)]
+    negated, negators = _negations(units, language)
+    asked = classify(units, language)
+    lasting = lexicon.LASTING if lexicon.DURATION in asked.classes else frozenset[str]()
+
+    content: dict[str, None] = {}  # keeps the order
+    proper: list[str] = []
+    after_preposition: set[str] = set()
+    ways: dict[str, set[str]] = {"towards": set(), "away": set(), "": set()}
+    owners: set[tuple[str, str]] = set()
+    words = [unit.word for unit in units]
+    for at, unit in enumerate(units):
+        if at in negators or unit.word in lasting or not is_content(unit):
+            continue
+        before = words[at - 1] if at else ""
+        found = concept(unit.word, language)
+        content[found] = None
+        if unit.has_capital and at > 0:
+            proper.append(found)
+        if before in lexicon.BEFORE_PLACES:
+            after_preposition.add(found)
+        ways[way_before(words[max(0, at - 3) : at])].add(found)
+        if before in lexicon.OWNERS:
+            owners.add((lexicon.OWNERS[before], found))
+
+    # "Can I cancel" is answered as "how do I cancel" is.
+    is_order = asked.is_able and not orders(language).isdisjoint(content)
+    for fact in facts:
+        if fact.kind == "place":
+            before_place = [fold_word(m.group()) for m in _WORD.finditer(plain[max(0, fact.start - _BEFORE_PLACE) : fact.start])]
+            ways[way_before(before_place)].add(fact.value)
+    return Reading(
+        numbers=_numbers(facts, units, language),
+        places=tuple(fact.value for fact in facts if fact.kind == "place"),
+        other_facts=frozenset(
+            (f.kind, f.value, f.unit) for f in facts if f.kind not in _NUMERIC_KINDS and f.kind != "place"
+        ),
+        negated=frozenset(negated),
+        classes=frozenset((lexicon.HOW,)) if is_order else asked.classes,
+        content=frozenset(content),
+        order=tuple(content),
+        proper=tuple(proper),
+        after_preposition=frozenset(after_preposition),
+        towards=frozenset(ways["towards"]),
+        away=frozenset(ways["away"]),
+        is_past=is_past(units),
+        owners=frozenset(owners),
+        direction=direction(words),
+        words=tuple(unit.word for unit in everything),
+        written=() if language in KNOWN_LANGUAGES else written_words(plain),
+        asks_which=asked.asks_which,
+        is_class_implied=asked.is_implied or is_order,
+    )
+
+
+def written_words(text: str) -> tuple[str, ...]:
+    """Returns the words of any script in lower case, with their accents and vowel signs."""
+    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text.casefold())
+    return tuple("".join(kept).split())
+
+
+def _numbers(facts: Sequence[Fact], units: Sequence[Unit], language: str) -> tuple[tuple[str, str, str, str], ...]:
+    def concept_after(end: int) -> str:
+        after = next((u.word for u in units if u.start >= end and is_content(u)), "")
+        return concept(after, language) if after else ""
+
+    return tuple(sorted((f.kind, f.value, f.unit, concept_after(f.end)) for f in facts if f.kind in _NUMERIC_KINDS))
 
 
 def _negations(units: Sequence[Unit], language: str) -> tuple[set[str], set[int]]:
@@ -56,7 +155,7 @@ def _negations(units: Sequence[Unit], language: str) -> tuple[set[str], set[int]
         if unit.word in lexicon.NEGATION_OPENERS:
             opener = at
             continue
-        closes = opener >= 0 and at - opener <= 5
+        closes = opener >= 0 and at - opener <= _NEGATION_REACH
         is_negator = unit.word in lexicon.NEGATIONS or (
             unit.word in lexicon.NEGATIONS_AFTER_OPENER and (closes or (unit.word == "plus" and at == len(units) - 1))
         )
@@ -72,140 +171,3 @@ def _negations(units: Sequence[Unit], language: str) -> tuple[set[str], set[int]
         target = next((other.word for other in units[opener + 1 :] if is_content(other)), "")
         negated.add(concept(target, language) if target else "")
     return negated, negators
-
-
-def _classes(units: Sequence[Unit]) -> tuple[set[str], bool]:
-    """Returns the question classes and whether a soft `which` asks."""
-    classes: set[str] = set()
-    wants = asks_which = False
-    meaningful = [u for u in units if u.word not in lexicon.FUNCTION_WORDS or u.word in ("ou", "qui")]
-    for at, unit in enumerate(meaningful):
-        word = unit.word
-        if word.startswith("<"):
-            classes.add(word[1:])
-        elif unit.is_where or (word == "ou" and _asks_where(meaningful, at)):
-            classes.add(lexicon.WHERE)
-        elif word == "qui" and at == 0:
-            classes.add(lexicon.WHO)
-        elif word in lexicon.QUESTION_WORDS:
-            found = lexicon.QUESTION_WORDS[word]
-            asks_which = asks_which or found == lexicon.WHICH
-            classes.add(found)
-        wants = wants or word in lexicon.WANT
-    classes.discard(lexicon.WHICH)
-    first = next((u.word for u in units if u.word not in lexicon.FUNCTION_WORDS), "")
-    opens_with_infinitive = len(first) > 3 and first.endswith(_INFINITIVE_ENDINGS) and first not in lexicon.NEGATIONS
-    if not classes and not asks_which and (wants or opens_with_infinitive):
-        classes.add(lexicon.HOW)  # "I want to cancel" asks what "how do I cancel" asks
-    return classes, asks_which
-
-
-def _asks_where(units: Sequence[Unit], at: int) -> bool:
-    before = units[at - 1].word if at else ""
-    return at in (0, len(units) - 1) or before in ("savoir", "dire", "est", "sont", "trouve")
-
-
-def _is_past(units: Sequence[Unit]) -> bool:
-    words = [unit.word for unit in units]
-    for at, word in enumerate(words):
-        if word == "did" or (word == "a" and words[at + 1 : at + 2] == ["ete"]):
-            return True
-        if word not in lexicon.AUXILIARY_OF_PAST:
-            if len(word) > 4 and word.endswith("ed") and word not in lexicon.LIGHT_VERBS:
-                return True
-            continue
-        following = (u for u in units[at + 1 :] if u.word not in lexicon.BETWEEN_AUXILIARY_AND_PARTICIPLE)
-        after = next(following, None)
-        if after is not None and is_content(after) and after.word.endswith(_PARTICIPLE_ENDINGS):
-            return True
-    return False
-
-
-def _direction(words: Sequence[str]) -> str:
-    """Returns `to_me` when the question asks that something be done to the asker, `to_you` for the reverse, or ''."""
-    for at, word in enumerate(words[:-1]):
-        acts = len(words[at + 1]) > 3 and words[at + 1].endswith(_INFINITIVE_ENDINGS)
-        if acts and words[at + 1] not in lexicon.LIGHT_VERBS:
-            if word in ("me", "m"):
-                return "to_me"
-            if word == "vous":
-                return "to_you"
-        if word in ("can", "could", "do", "will", "would") and words[at + 1] in ("you", "i"):
-            rest = words[at + 2 :]
-            if words[at + 1] == "you" and "me" in rest and not lexicon.LIGHT_VERBS & set(rest[: rest.index("me")]):
-                return "to_me"
-            if words[at + 1] == "i" and "you" in rest:
-                return "to_you"
-    return ""
-
-
-def read_question(text: str, *, language: str, country: str = "", places: Places | None = None) -> Reading:
-    """Takes `text` apart. `language` is `fr` or `en`; anything else is read as French with the same lists."""
-    plain = _ENGLISH_NEGATION.sub(" not", unicodedata.normalize("NFKC", text))
-    facts = extract_facts(plain, country=country, places=places)
-    everything = cut_units(plain)
-    covered = [(fact.start, fact.end) for fact in facts]
-    units = [u for u in everything if not any(start <= u.start < end for start, end in covered)]
-    negated, negators = _negations(units, language)
-    classes, asks_which = _classes(units)
-
-    content: dict[str, None] = {}  # keeps the order
-    proper: list[str] = []
-    after_preposition: set[str] = set()
-    towards: set[str] = set()
-    mine: set[str] = set()
-    yours: set[str] = set()
-    is_towards = False
-    for at, unit in enumerate(units):
-        before = units[at - 1].word if at else ""
-        if not is_content(unit) or at in negators:
-            if unit.word in lexicon.TOWARDS:
-                is_towards = True
-            elif unit.word not in lexicon.ARTICLES or unit.word in ("de", "d", "du"):
-                is_towards = False
-            continue
-        found = concept(unit.word, language)
-        content[found] = None
-        if unit.has_capital and at > 0:
-            proper.append(found)
-        if before in lexicon.BEFORE_PLACES:
-            after_preposition.add(found)
-        if is_towards:
-            towards.add(found)
-        if before in lexicon.MINE:
-            mine.add(found)
-        elif before in lexicon.YOURS:
-            yours.add(found)
-
-    def concept_after(end: int) -> str:
-        after = next((u.word for u in units if u.start >= end and is_content(u)), "")
-        return concept(after, language) if after else ""
-
-    numeric = [fact for fact in facts if fact.kind in _NUMERIC_KINDS]
-    return Reading(
-        numbers=tuple(sorted((f.kind, f.value, f.unit, concept_after(f.end)) for f in numeric)),
-        places=tuple(fact.value for fact in facts if fact.kind == "place"),
-        other_facts=frozenset(
-            (f.kind, f.value, f.unit) for f in facts if f.kind not in _NUMERIC_KINDS and f.kind != "place"
-        ),
-        negated=frozenset(negated),
-        classes=frozenset(classes),
-        content=frozenset(content),
-        order=tuple(content),
-        proper=tuple(proper),
-        after_preposition=frozenset(after_preposition),
-        towards=frozenset(towards | {f.value for f in facts if f.kind == "place" and _goes_to(plain, f.start)}),
-        is_past=_is_past(units),
-        mine=frozenset(mine),
-        yours=frozenset(yours),
-        direction=_direction([unit.word for unit in units]),
-        words=tuple(unit.word for unit in everything),
-        asks_which=asks_which,
-    )
-
-
-def _goes_to(text: str, start: int) -> bool:
-    before = [fold_word(m.group()) for m in _WORD.finditer(text[max(0, start - 24) : start])]
-    while before and before[-1] in lexicon.ARTICLES:
-        before.pop()
-    return bool(before) and before[-1] in lexicon.TOWARDS

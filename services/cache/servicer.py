@@ -2,18 +2,23 @@
 
 from libs.common.request_context import current
 from repartee.v1 import cache_pb2, cache_pb2_grpc, common_pb2
-from services.cache.answers import Answers
 from services.cache.entries import SourceRef
+from services.cache.flights import Flights, Led
 from services.cache.keeping import GivenEmbedding, Keeping, Offer
-from services.cache.lookup import Hit, Lookup, Question
+from services.cache.lookup import IN_FLIGHT, NOTHING_FOUND, Hit, Question
+from services.cache.rechecking import Rechecking
+
+# Left of a caller's time when a wait for somebody else's answer ends.
+_ANSWER_RESERVE_SECONDS = 0.05
 
 
 class CacheServicer(cache_pb2_grpc.CacheServiceServicer):
     """Serves lookups and keeps answers, for the credential's tenant."""
 
-    def __init__(self, answers: Answers, keeping: Keeping, *, embedder_id: str) -> None:
-        self._answers = answers
+    def __init__(self, flights: Flights, keeping: Keeping, rechecking: Rechecking, *, embedder_id: str) -> None:
+        self._flights = flights
         self._keeping = keeping
+        self._rechecking = rechecking
         self._embedder_id = embedder_id
 
     async def LookupAnswer(  # noqa: N802  # the proto's name
@@ -21,16 +26,41 @@ class CacheServicer(cache_pb2_grpc.CacheServiceServicer):
         request: cache_pb2.LookupAnswerRequest,
         context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.LookupAnswerResponse:
-        found = await self._answers.look_up(current().principal, question_of(request))
-        return _lookup_response(found, self._embedder_id)
+        call = current()
+        wait_seconds = call.budget.timeout(request.wait_ms / 1000, reserve=_ANSWER_RESERVE_SECONDS)
+        led = await self._flights.look_up(
+            call.principal, question_of(request), may_lead=request.may_lead, wait_seconds=wait_seconds
+        )
+        return _lookup_response(led, self._embedder_id)
 
     async def StoreAnswer(  # noqa: N802  # the proto's name
         self,
         request: cache_pb2.StoreAnswerRequest,
         context: object,  # noqa: ARG002  # the stub's signature
     ) -> cache_pb2.StoreAnswerResponse:
-        kept = await self._keeping.keep(current().principal, _offer_of(request))
+        owner = current().principal
+        kept = await self._keeping.keep(owner, _offer_of(request))
+        if request.lease and kept.key:
+            await self._flights.give_back(owner, kept.key, request.lease, is_kept=bool(kept.entry_id))
         return cache_pb2.StoreAnswerResponse(entry_id=kept.entry_id, refused_reason=kept.refused_reason)
+
+    async def AbandonAnswer(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.AbandonAnswerRequest,
+        context: object,  # noqa: ARG002  # the stub's signature
+    ) -> cache_pb2.AbandonAnswerResponse:
+        owner = current().principal
+        key = await self._keeping.key_of(owner, question=request.query, agent=request.agent, locale=request.locale)
+        await self._flights.give_back(owner, key, request.lease, is_kept=False)
+        return cache_pb2.AbandonAnswerResponse()
+
+    async def ReportRecheck(  # noqa: N802  # the proto's name
+        self,
+        request: cache_pb2.ReportRecheckRequest,
+        context: object,  # noqa: ARG002  # the stub's signature
+    ) -> cache_pb2.ReportRecheckResponse:
+        verdict = await self._rechecking.compare(current().principal, entry_id=request.entry_id, text=request.text)
+        return cache_pb2.ReportRecheckResponse(agrees=verdict.agrees, threshold=verdict.threshold)
 
     async def InvalidateAnswers(  # noqa: N802  # the proto's name
         self,
@@ -70,13 +100,23 @@ def _offer_of(request: cache_pb2.StoreAnswerRequest) -> Offer:
         embedding=GivenEmbedding(given.embedder_id, given.values) if given is not None else None,
         knowledge_epoch=request.knowledge_epoch,
         ttl_seconds=request.ttl_seconds,
+        nothing_found=request.nothing_found,
+        wording=request.wording,
+        confidence=request.confidence,
+        is_truncated=request.truncated,
     )
 
 
-def _lookup_response(found: Lookup, embedder_id: str) -> cache_pb2.LookupAnswerResponse:
+def _lookup_response(led: Led, embedder_id: str) -> cache_pb2.LookupAnswerResponse:
+    found = led.lookup
     if found.hit is not None:
         return cache_pb2.LookupAnswerResponse(hit=_cached_answer(found.hit))
-    response = cache_pb2.LookupAnswerResponse(miss_reason=found.miss_reason)
+    response = cache_pb2.LookupAnswerResponse(
+        miss_reason=found.miss_reason,
+        in_flight=found.miss_reason == IN_FLIGHT,
+        lease=led.lease,
+        nothing_found=found.miss_reason == NOTHING_FOUND,
+    )
     if found.vector is not None:
         response.embedding.embedder_id = embedder_id
         response.embedding.values.extend(found.vector.tolist())
@@ -96,4 +136,5 @@ def _cached_answer(hit: Hit) -> cache_pb2.CachedAnswer:
             for s in entry.sources
         ],
         agent=entry.answered_by,
+        recheck=hit.is_sample,
     )

@@ -16,11 +16,20 @@ class CacheSettings(EmbeddingSettings, ServiceSettings):
     cache_entries_per_tenant: int = Field(
         2000, ge=1, le=20_000, description="Answers kept for one tenant; beyond, the oldest goes."
     )
+    cache_bytes_per_tenant: int = Field(
+        16 << 20, ge=1 << 16, description="Bytes of answers kept for one tenant; beyond, its oldest goes."
+    )
+    cache_threshold_floor: float = Field(
+        0.8, ge=0.5, le=1, description="Least similarity of two questions, whatever a tenant's bundle says."
+    )
+    cache_sample_share: float = Field(
+        0.02, ge=0, le=1, description="Share of semantic hits that are answered anew, unseen, to find false ones."
+    )
     cache_index_bytes: int = Field(
         256 << 20, ge=1 << 20, description="Memory for tenants' vectors; beyond, the tenant asked for longest ago goes."
     )
     cache_store_budget_seconds: float = Field(
-        0.15, gt=0, le=5, description="How long Redis may take for one step of a lookup before it becomes a miss."
+        0.12, gt=0, le=5, description="How long Redis may take for one lookup before it becomes a miss."
     )
     cache_embed_timeout_seconds: float = Field(
         1.0, gt=0, le=10, description="How long the embedder may take before the semantic tier is passed over."

@@ -2,13 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from libs.common.request_context import Principal
 from services.cache.canary import CANARY_TENANTS
-from services.cache.counters import GUARD_REJECTS, HITS, MISS_PREFIX, SEAL_FAILURES, Counters
-from services.cache.store import AnswerStore, CounterStore
+from services.cache.counters import (
+    CANARY_LEAKS,
+    EXACT_HITS,
+    FALSE_HITS,
+    GUARD_REJECTS,
+    HITS,
+    MISS_PREFIX,
+    RECHECKED,
+    REFUSED_PREFIX,
+    SEAL_FAILURES,
+    Counters,
+)
+from services.cache.store import AnswerStore, CounterStore, Policies
 
 _AT_ONCE = 16
 
@@ -18,10 +29,17 @@ class TenantCounts:
     """Totals of one tenant since its first lookup; `size` is now."""
 
     hits: int
+    exact_hits: int
     miss_reasons: dict[str, int]
+    refused_reasons: dict[str, int]
     guard_rejects: int
     seal_failures: int
+    canary_leaks: int
+    rechecked: int
+    false_hits: int
     size: int
+    size_bytes: int
+    threshold: float
 
     @property
     def misses(self) -> int:
@@ -33,6 +51,11 @@ class TenantCounts:
         """Share of lookups that were served."""
         return percent(self.hits, self.hits + self.misses)
 
+    @property
+    def false_hit_estimate(self) -> float:
+        """Share of false hits among those that were answered anew, 0 to 1; 0 before the first was."""
+        return self.false_hits / self.rechecked if self.rechecked else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class GlobalCounts:
@@ -42,6 +65,7 @@ class GlobalCounts:
     entries: int
     hit_rate_percent: float
     seal_failures: int
+    canary_leaks: int
 
 
 def percent(part: int, whole: int) -> float:
@@ -58,11 +82,13 @@ class Statistics:
         totals: CounterStore,
         counters: Counters,
         *,
+        policies: Policies,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._totals = totals
         self._counters = counters
+        self._policies = policies
         self._now = now
 
     async def of_tenant(self, owner: Principal) -> TenantCounts:
@@ -88,17 +114,28 @@ class Statistics:
             entries=sum(each.size for each in companies),
             hit_rate_percent=percent(hits, hits + sum(each.misses for each in companies)),
             seal_failures=sum(each.seal_failures for each in counts),
+            canary_leaks=sum(each.canary_leaks for each in counts),
         )
 
     async def _read(self, owner: Principal) -> TenantCounts:
         totals = await self._totals.totals(owner)
-        reasons = {
-            name.removeprefix(MISS_PREFIX): count for name, count in totals.items() if name.startswith(MISS_PREFIX)
-        }
+        raised = (await self._store.read(owner, [])).threshold_raise
+        policy = await self._policies.of(owner.require_tenant())
         return TenantCounts(
             hits=totals.get(HITS, 0),
-            miss_reasons=reasons,
+            exact_hits=totals.get(EXACT_HITS, 0),
+            miss_reasons=_reasons(totals, MISS_PREFIX),
+            refused_reasons=_reasons(totals, REFUSED_PREFIX),
             guard_rejects=totals.get(GUARD_REJECTS, 0),
             seal_failures=totals.get(SEAL_FAILURES, 0),
+            canary_leaks=totals.get(CANARY_LEAKS, 0),
+            rechecked=totals.get(RECHECKED, 0),
+            false_hits=totals.get(FALSE_HITS, 0),
             size=await self._store.size(owner, now=self._now()),
+            size_bytes=await self._store.size_bytes(owner),
+            threshold=policy.threshold + raised,
         )
+
+
+def _reasons(totals: Mapping[str, int], prefix: str) -> dict[str, int]:
+    return {name.removeprefix(prefix): count for name, count in totals.items() if name.startswith(prefix)}

@@ -13,13 +13,15 @@ from services.cache.entries import Entry, Row
 class Snapshot:
     """One consistent read: the knowledge epoch, the version of the rows, and the entries asked for, None where absent.
 
-    `crossed_count` counts values that carried another tenant's or key's seal; they are absent.
+    `crossed_count` counts values that carried another tenant's or key's seal; they are absent. `threshold_raise` is
+    what false hits have added to the tenant's threshold.
     """
 
     epoch: int
     version: int
     entries: tuple[Entry | None, ...]
     crossed_count: int = 0
+    threshold_raise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,22 @@ class AnswerStore(Protocol):
         """Returns how many entries are not expired."""
         ...
 
+    async def size_bytes(self, owner: Principal) -> int:
+        """Returns the bytes of the entries kept, those included that expired a moment ago."""
+        ...
+
+    async def ask_first(self, owner: Principal, entry_id: str, *, seconds: float) -> bool:
+        """Notes that the question was answered; returns True the first time within `seconds`."""
+        ...
+
+    async def note_sample(self, owner: Principal, *, is_false: bool) -> tuple[int, int]:
+        """Counts a hit that was answered anew; returns samples and false ones since the threshold was last raised."""
+        ...
+
+    async def raise_threshold(self, owner: Principal, by: float, *, at_most: float) -> float:
+        """Adds to what false hits have added to the tenant's threshold; returns the sum, never over `at_most`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -70,6 +88,8 @@ class Policy:
     language: str = ""
     country: str = ""
     places: Places | None = None
+    # Keep an answer only when its question comes a second time.
+    second_ask: bool = False
 
 
 class Policies(Protocol):

@@ -1,7 +1,7 @@
 """Vectors of the tenants that this replica serves: one exact matrix per tenant and scope, bounded in bytes."""
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -9,26 +9,44 @@ import numpy as np
 
 from libs.common.request_context import TenantId
 from services.cache.entries import Row, Vector
+from services.cache.store import Policy
 
-_FIRST_CAPACITY = 16
-_ROW_OVERHEAD_BYTES = 400
+# Most tenants keep few answers, and there may be ten thousand of them: a matrix has little room to spare.
+_FIRST_CAPACITY = 4
+# Of a row's objects beside its vector, and of a verdict: measured with tracemalloc on rows of one document.
+_ROW_OVERHEAD_BYTES = 650
+_VERDICT_BYTES = 450
+_MAX_VERDICTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was verified once: that the answer to `stored` may serve another wording, at `score`, under `policy`.
+
+    It rests on the two questions and the policy alone, so it holds as long as an entry with that question is there.
+    """
+
+    entry_id: str
+    stored: str
+    score: float
+    policy: Policy
 
 
 @dataclass(slots=True)
 class _Matrix:
-    """Unit rows, in an array that doubles when it is full."""
+    """Unit rows, in an array that grows by half when it is full."""
 
     values: Vector
     entry_ids: list[str] = field(default_factory=list[str])
 
     @classmethod
-    def of(cls, dimensions: int) -> "_Matrix":
-        return cls(np.zeros((_FIRST_CAPACITY, dimensions), dtype=np.float32))
+    def of(cls, dimensions: int, *, capacity: int) -> "_Matrix":
+        return cls(np.empty((max(capacity, _FIRST_CAPACITY), dimensions), dtype=np.float32))
 
     def append(self, entry_id: str, vector: Vector) -> int:
         count = len(self.entry_ids)
         if count == len(self.values):
-            self.values = np.concatenate([self.values, np.zeros_like(self.values)])
+            self.values = np.concatenate([self.values, np.empty_like(self.values[: count // 2])])
         self.values[count] = vector
         self.entry_ids.append(entry_id)
         return count
@@ -51,6 +69,7 @@ class TenantIndex:
         self._rows: dict[str, Row] = {}
         self._positions: dict[str, int] = {}
         self._matrices: dict[str, _Matrix] = {}
+        self._verdicts: OrderedDict[str, Verdict] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -58,22 +77,36 @@ class TenantIndex:
     @property
     def size_bytes(self) -> int:
         """Bytes held, roughly."""
-        return sum(m.values.nbytes for m in self._matrices.values()) + _ROW_OVERHEAD_BYTES * (1 + len(self._rows))
+        matrices = sum(m.values.nbytes for m in self._matrices.values())
+        return matrices + _ROW_OVERHEAD_BYTES * (1 + len(self._rows)) + _VERDICT_BYTES * len(self._verdicts)
 
-    def clear(self) -> None:
-        """Forgets every row."""
+    def replace_all(self, rows: Sequence[Row]) -> None:
+        """Forgets every row and holds `rows`, in matrices without spare room."""
         self._rows.clear()
         self._positions.clear()
         self._matrices.clear()
+        scopes = Counter(row.scope for row in rows if row.vector is not None)
+        for row in rows:
+            self.put(row, expected=scopes[row.scope])
 
-    def put(self, row: Row) -> None:
-        """Adds `row`, or replaces the row of the same entry."""
+    def recall(self, key: str) -> Verdict | None:
+        """Returns what was verified for the question of `key`, if that is still remembered."""
+        return self._verdicts.get(key)
+
+    def remember(self, key: str, verdict: Verdict) -> None:
+        """Remembers a verdict; of a tenant that has too many, the oldest goes."""
+        self._verdicts[key] = verdict
+        if len(self._verdicts) > _MAX_VERDICTS:
+            self._verdicts.popitem(last=False)
+
+    def put(self, row: Row, *, expected: int = 0) -> None:
+        """Adds `row`, or replaces the row of the same entry. `expected` rows of its scope will come in all."""
         self.drop(row.entry_id)
         vector = row.vector
         if vector is not None:
             matrix = self._matrices.get(row.scope)
             if matrix is None:
-                matrix = self._matrices[row.scope] = _Matrix.of(len(vector))
+                matrix = self._matrices[row.scope] = _Matrix.of(len(vector), capacity=expected)
             if len(vector) != matrix.values.shape[1]:
                 return
             self._positions[row.entry_id] = matrix.append(row.entry_id, vector)
@@ -144,22 +177,34 @@ class TenantIndexes:
         index = self._indexes.get(tenant)
         if index is None:
             index = self._indexes[tenant] = TenantIndex()
+            self._account(tenant, index)
         else:
             self._indexes.move_to_end(tenant)
         return index
 
-    def load(self, tenant: TenantId, *, version: int, is_whole: bool, rows: Iterable[Row], gone: Iterable[str]) -> None:
+    def load(self, tenant: TenantId, *, version: int, is_whole: bool, rows: Sequence[Row], gone: Iterable[str]) -> None:
         """Brings the tenant's index to `version`, and lets the least recently used tenants go when memory is short."""
         index = self.of(tenant)
         if is_whole:
-            index.clear()
-        for entry_id in gone:
-            index.drop(entry_id)
-        for row in rows:
-            index.put(row)
+            index.replace_all(rows)
+        else:
+            for entry_id in gone:
+                index.drop(entry_id)
+            for row in rows:
+                index.put(row)
         index.version = version
-        self._total_bytes += index.size_bytes - self._sizes.get(tenant, 0)
-        self._sizes[tenant] = index.size_bytes
+        self._account(tenant, index)
+
+    def remember(self, tenant: TenantId, key: str, verdict: Verdict) -> None:
+        """Remembers a verdict of the tenant, within the same limit of memory."""
+        index = self.of(tenant)
+        index.remember(key, verdict)
+        self._account(tenant, index)
+
+    def _account(self, tenant: TenantId, index: TenantIndex) -> None:
+        size = index.size_bytes
+        self._total_bytes += size - self._sizes.get(tenant, 0)
+        self._sizes[tenant] = size
         while self._total_bytes > self._max_bytes and len(self._indexes) > 1:
             oldest, _ = self._indexes.popitem(last=False)
-            self._total_bytes -= self._sizes.pop(oldest, 0)
+            self._total_bytes -= self._sizes.pop(oldest)

@@ -1,17 +1,15 @@
 """Words of a question: cut, folded, runs of words merged, and brought to the concept they stand for. Pure."""
 
-import functools
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Protocol, cast
-
-import snowballstemmer
 
 from services.cache import lexicon
+from services.cache.meanings import united
+from services.cache.phrases import FIRST_WORDS, LONGEST_PHRASE, PHRASES
+from services.cache.stems import stem
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
-_LONGEST_PHRASE = max(map(len, lexicon.PHRASES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +24,32 @@ class Unit:
 
 def fold_word(word: str) -> str:
     """Returns `word` in lower case without accents, ligatures opened."""
-    opened = word.casefold().replace("œ", "oe").replace("æ", "ae")
+    opened = word.casefold()
+    if opened.isascii():
+        return opened
+    opened = opened.replace("œ", "oe").replace("æ", "ae")
     return "".join(c for c in unicodedata.normalize("NFD", opened) if not unicodedata.combining(c))
 
 
-def cut_units(text: str) -> list[Unit]:
-    """Returns the words of `text`, runs that mean one thing merged."""
-    found = [
+def cut_words(text: str) -> list[Unit]:
+    """Returns the words of `text`, one by one."""
+    return [
         Unit(fold_word(m.group()), m.start(), m.group()[0].isupper(), m.group().casefold() == "où")
         for m in _TOKEN.finditer(text)
     ]
+
+
+def merge_runs(found: list[Unit]) -> list[Unit]:
+    """Returns the words with runs that mean one thing merged; the longest run counts."""
+    words = tuple(unit.word for unit in found)
     merged: list[Unit] = []
     at = 0
     while at < len(found):
-        for length in range(min(_LONGEST_PHRASE, len(found) - at), 1, -1):
-            replacement = lexicon.PHRASES.get(tuple(unit.word for unit in found[at : at + length]))
+        longest = min(LONGEST_PHRASE, len(found) - at) if words[at] in FIRST_WORDS else 0
+        for length in range(longest, 0, -1):
+            replacement = PHRASES.get(words[at : at + length])
             if replacement is not None:
-                if replacement:
-                    merged.append(Unit(replacement, found[at].start, False, False))
+                merged += [Unit(word, found[at].start, False, False) for word in replacement]
                 at += length
                 break
         else:
@@ -52,35 +58,11 @@ def cut_units(text: str) -> list[Unit]:
     return merged
 
 
-class _Stemmer(Protocol):
-    def stemWord(self, word: str) -> str: ...  # noqa: N802  # the package's name
-
-
-@functools.lru_cache(maxsize=4)
-def _stemmer(language: str) -> _Stemmer:
-    name = {"en": "english"}.get(language, "french")
-    return cast("_Stemmer", snowballstemmer.stemmer(name))  # pyright: ignore[reportUnknownMemberType]  # no types
-
-
-@functools.lru_cache(maxsize=20_000)
-def _stem(word: str, language: str) -> str:
-    if word in lexicon.KEPT_WHOLE:
-        return word
-    return _stemmer(language).stemWord(word)
-
-
-@functools.lru_cache(maxsize=4)
-def _concepts(language: str) -> dict[str, str]:
-    groups = [group.split() for group in lexicon.SAME_MEANING]
-    return {_stem(form, language): _stem(forms[0], language) for forms in groups for form in forms}
-
-
 def concept(word: str, language: str) -> str:
     """Returns the concept of a folded word: its stem, or that of the first of the words that say the same."""
     if word in lexicon.NUMBER_WORDS:
         return lexicon.NUMBER_WORDS[word]
-    stem = _stem(word, language)
-    return _concepts(language).get(stem, stem)
+    return united(stem(word, language), language)
 
 
 def is_content(unit: Unit) -> bool:

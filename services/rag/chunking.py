@@ -1,11 +1,11 @@
-"""Cuts a plain or Markdown text into chunks along its own structure."""
+"""Cuts a document into chunks along its own structure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 # Names the rules below. A document indexed under other rules is indexed again.
-CHUNKER_VERSION = "3"
+CHUNKER_VERSION = "4"
 
 MAX_WORDS = 160
 # A section of fewer words than this is joined with the next one under the same heading.
@@ -32,8 +32,8 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """A paragraph or a list, with the headings above it."""
+class Block:
+    """A paragraph, a list or a row of a table, with the headings above it."""
 
     headings: tuple[str, ...]
     text: str
@@ -54,8 +54,13 @@ def chunk_text(text: str, *, title: str, markdown: bool) -> tuple[Chunk, ...]:
     paragraph that is too long is cut between sentences, and a sentence that is too long between words. The same text
     gives the same chunks.
     """
+    return chunk_blocks(_blocks(text, markdown=markdown), title=title)
+
+
+def chunk_blocks(blocks: Iterable[Block], *, title: str) -> tuple[Chunk, ...]:
+    """Returns the chunks of a document whose structure is known already; see `chunk_text`."""
     chunks: list[Chunk] = []
-    for headings, body in _gather(_blocks(text, markdown=markdown)):
+    for headings, body in _gather(blocks):
         path = " > ".join(_without_repeats((title, *headings)))
         chunks.append(Chunk(position=len(chunks), title=path, text=body))
     return tuple(chunks)
@@ -66,7 +71,7 @@ def embedding_text(title: str, text: str) -> str:
     return f"{title}\n{text}" if title else text
 
 
-def _blocks(text: str, *, markdown: bool) -> Iterator[_Block]:
+def _blocks(text: str, *, markdown: bool) -> Iterator[Block]:
     headings: list[tuple[int, str]] = []
     lines: list[str] = []
     in_fence = False
@@ -83,7 +88,7 @@ def _blocks(text: str, *, markdown: bool) -> Iterator[_Block]:
         heading = _HEADING.fullmatch(line) if markdown and not in_fence else None
         if heading or (not line.strip() and not in_fence):
             if lines:
-                yield _Block(path(), "\n".join(lines))
+                yield Block(path(), "\n".join(lines))
                 lines = []
             if heading:
                 level = len(heading[1])
@@ -93,10 +98,10 @@ def _blocks(text: str, *, markdown: bool) -> Iterator[_Block]:
         if line or lines[-1:] != [""]:
             lines.append(line)
     if lines:
-        yield _Block(path(), "\n".join(lines))
+        yield Block(path(), "\n".join(lines))
 
 
-def _gather(blocks: Iterator[_Block]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _gather(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Joins neighbours under one heading while they stay small, and cuts those that are too long."""
     held: list[str] = []
     held_words = 0

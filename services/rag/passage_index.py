@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from libs.common.errors import PreconditionFailed
 from services.rag.tenant_scope import AgentScope, TenantScope
+from services.rag.terms import Terms
 
 Vector = NDArray[np.float32]
+NO_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class DocumentRecord:
     # Empty until all its chunks are in; so a document whose indexing was cut short is indexed again.
     revision: str
     update_time: datetime
+    # Two letters, empty when unknown.
+    locale: str = ""
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,16 @@ class StoredChunk:
     title: str
     text: str
     vector: Vector
+    terms: Terms = NO_TERMS
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that was found. `score` is the cosine similarity, -1 to 1."""
+    """A chunk that was found.
+
+    `score` is the cosine similarity, -1 to 1; `sparse_score` that of BM25, 0 or more. The ranks are its places in the
+    searches by meaning and by words, from 1, and 0 where it was not among the first.
+    """
 
     tenant: str
     agent_owner: str
@@ -50,6 +60,9 @@ class Hit:
     title: str
     text: str
     score: float
+    sparse_score: float = 0.0
+    dense_rank: int = 0
+    sparse_rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +80,13 @@ class PassageIndex(Protocol):
     PreconditionFailed (EMBEDDER_MISMATCH) when its vectors are of another embedder.
     """
 
-    async def search(self, scope: AgentScope, vector: Vector, *, limit: int) -> Sequence[Hit]:
-        """Returns at most `limit` chunks of the scope, most similar first."""
+    async def search(
+        self, scope: AgentScope, vector: Vector, *, limit: int, terms: Terms = NO_TERMS
+    ) -> Sequence[Hit]:
+        """Returns the `limit` chunks of the scope that are most similar, then those that only `terms` found.
+
+        Of those at most `limit` too, by BM25; how rare a term is is counted within the tenant.
+        """
         ...
 
     async def write(self, scope: TenantScope, chunks: Sequence[StoredChunk]) -> None:
@@ -87,6 +105,14 @@ class PassageIndex(Protocol):
 
     async def size(self, scope: TenantScope | None) -> IndexSize:
         """Counts documents and chunks of a tenant; of all tenants, for operators, when None."""
+        ...
+
+
+class PassageTexts(Protocol):
+    """Reads everything that a tenant's documents say, for those who learn from it."""
+
+    async def texts(self, scope: TenantScope) -> Sequence[Hit]:
+        """Returns the tenant's chunks by document and position, without scores. Raises Unavailable."""
         ...
 
 

@@ -24,6 +24,10 @@ _DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "greet": "Bonjour !",
         "welcome": "Bienvenue, comment puis-je vous aider ?",
         "apology": "Désolé, je rencontre un petit souci. Merci de patienter un instant.",
+        "apology_wait": "Désolé pour l'attente.",
+        "apology_hold": "Encore un instant.",
+        "fallback": "Je n'arrive pas à vous répondre maintenant. Pouvez-vous répéter, s'il vous plaît ?",
+        "resume": "Pardon, je reprends.",
     },
     "en": {
         "filler_hum": "Hmm, let me have a look...",
@@ -33,6 +37,10 @@ _DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "greet": "Hello!",
         "welcome": "Welcome, how can I help you?",
         "apology": "Sorry, something went wrong here. Please bear with me for a moment.",
+        "apology_wait": "Sorry about the wait.",
+        "apology_hold": "Just a moment more.",
+        "fallback": "I can't answer you right now. Could you say that again, please?",
+        "resume": "Sorry, let me start again.",
     },
 }
 

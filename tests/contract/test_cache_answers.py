@@ -1,10 +1,11 @@
 """What every store of answers owes: run on memory and on a real Redis."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
+from libs.common.errors import NotFound
 from libs.common.knowledge_epoch import advance_epoch
 from libs.common.redis_store import RedisStore
 from services.cache.adapters.memory_answers import MemoryAnswers
@@ -135,7 +136,7 @@ async def test_totals_add_up_by_tenant(bench: Bench) -> None:
         await world.look_up("tenant-a", "oui")
         await world.look_up("tenant-b", "Livrez-vous à Bouaké ?")
         await world.counters.flush()
-    assert await bench.store.totals(principal("tenant-a")) == {"hits": 2, "miss:ELLIPTICAL": 2}
+    assert await bench.store.totals(principal("tenant-a")) == {"hits": 2, "exact_hits": 2, "miss:ELLIPTICAL": 2}
     assert await bench.store.totals(principal("tenant-b")) == {"miss:NO_CANDIDATE": 2}
     assert await bench.store.tenants() == ["tenant-a", "tenant-b"]
 
@@ -148,3 +149,60 @@ async def test_keeping_again_replaces_the_answer(bench: Bench) -> None:
         assert found.hit is not None
         assert found.hit.entry.text == "Non."
     assert await bench.store.size(principal("tenant-a"), now=bench.clock()) == 1
+
+
+async def test_that_nothing_answers_is_known_for_a_minute_and_dropped_when_documents_change(bench: Bench) -> None:
+    question = "Vendez-vous des parapluies jaunes ?"
+    await bench.one.keep("tenant-a", question, "", nothing_found=True)
+    assert (await bench.two.look_up("tenant-a", question)).miss_reason == "NOTHING_FOUND"
+    assert (await bench.two.look_up("tenant-b", question)).miss_reason == "NO_CANDIDATE"
+    bench.clock.seconds += 59
+    assert (await bench.two.look_up("tenant-a", question)).miss_reason == "NOTHING_FOUND"
+    bench.clock.seconds += 2
+    assert (await bench.two.look_up("tenant-a", question)).miss_reason == "NO_CANDIDATE"
+    await bench.one.keep("tenant-a", question, "", nothing_found=True)
+    await bench.advance("tenant-a")
+    assert (await bench.two.look_up("tenant-a", question)).miss_reason == "STALE_EPOCH"
+
+
+async def test_a_tenant_that_keeps_too_many_bytes_loses_its_own_oldest_answers_and_nobody_elses(bench: Bench) -> None:
+    bench.store._capacity_bytes = 12_000
+    await bench.one.keep("tenant-b", "Livrez-vous à Bouaké ?", "Oui.")
+    for number in range(3):
+        await bench.one.keep("tenant-a", f"Comment payer la facture numéro {number} ?", "x" * 5000)
+    assert await bench.store.size(principal("tenant-a"), now=bench.clock()) == 2
+    assert 10_000 < await bench.store.size_bytes(principal("tenant-a")) <= 12_000
+    assert await bench.store.size(principal("tenant-b"), now=bench.clock()) == 1
+    await bench.store.remove(principal("tenant-a"), None, now=bench.clock())
+    assert await bench.store.size_bytes(principal("tenant-a")) == 0
+
+
+async def test_where_a_tenant_asks_for_it_an_answer_is_kept_when_its_question_comes_again(bench: Bench) -> None:
+    for world in (bench.one, bench.two):
+        world.policies.policy = replace(world.policies.policy, second_ask=True)
+    assert (await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Oui.")).refused_reason == "ASKED_ONCE"
+    assert (await bench.two.keep("tenant-a", "livrez-vous à bouaké", "Oui.")).entry_id
+    await bench.one.counters.flush()
+    assert (await bench.store.totals(principal("tenant-a")))["refused:ASKED_ONCE"] == 1
+
+
+async def test_false_hits_raise_the_threshold_for_every_replica_and_the_entry_goes(bench: Bench) -> None:
+    owner = principal("tenant-a")
+    kept = await bench.one.keep("tenant-a", "Livrez-vous à Bouaké ?", "Oui, pour 2.000 FCFA.")
+    same = await bench.one.rechecking.compare(owner, entry_id=kept.entry_id, text="Oui, pour 2 000 FCFA.")
+    assert (same.agrees, same.threshold) == (True, pytest.approx(0.6))
+    other = await bench.one.rechecking.compare(owner, entry_id=kept.entry_id, text="Oui, pour 3.000 FCFA.")
+    assert (other.agrees, other.threshold) == (False, pytest.approx(0.61))
+    again = await bench.two.look_up("tenant-a", "Livrez-vous à Bouaké ?")
+    assert again.hit is None
+    assert again.threshold == pytest.approx(0.61)
+    with pytest.raises(NotFound, match="ENTRY_NOT_FOUND"):
+        await bench.two.rechecking.compare(owner, entry_id=kept.entry_id, text="Oui.")
+
+
+async def test_a_raised_threshold_has_a_limit(bench: Bench) -> None:
+    owner = principal("tenant-a")
+    for _ in range(20):
+        raised = await bench.store.raise_threshold(owner, 0.01, at_most=0.1)
+    assert raised == pytest.approx(0.1)
+    assert (await bench.store.read(principal("tenant-b"), [])).threshold_raise == 0

@@ -235,7 +235,7 @@ async def test_the_canary_shows_operators_a_store_that_mixes_tenants(monkeypatch
         everything = await client.admin.GetGlobalStats(cache_pb2.GetGlobalStatsRequest(), metadata=OPERATOR, timeout=5)
     assert isolation.state == common_pb2.Dependency.STATE_DEGRADED
     assert "only another tenant keeps" in isolation.detail
-    assert everything.seal_failures == 2
+    assert everything.canary_leaks == 2
 
 
 async def test_a_canary_that_is_off_is_no_dependency() -> None:

@@ -185,7 +185,7 @@ async def test_spans_of_a_stream_end_with_its_last_message() -> None:
 def test_only_calls_that_the_proto_calls_idempotent_are_retried_and_only_when_nobody_answered() -> None:
     config = service_config([ROUTER])
     (retried,) = config["methodConfig"]
-    assert [each["method"] for each in retried["name"]] == ["Chat", "ListMessages", "DeleteConversation"]
+    assert [each["method"] for each in retried["name"]] == ["Chat", "ListMessages", "AmendReply", "DeleteConversation"]
     assert retried["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
     assert config["healthCheckConfig"] == {"serviceName": "repartee.v1.RouterService"}
     assert config["loadBalancingConfig"] == [{"round_robin": {}}]

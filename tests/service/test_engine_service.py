@@ -182,11 +182,11 @@ async def test_an_unknown_tenant_is_not_found() -> None:
         assert reason_of(raised.value) == "TENANT_NOT_FOUND"
 
 
-async def test_a_phase_that_no_flow_knows_is_refused() -> None:
+async def test_a_phase_that_no_flow_can_have_is_refused() -> None:
     async with served() as channel:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await engine_pb2_grpc.EngineServiceStub(channel).GenerateAnswer(
-                turn("bonjour", state=common_pb2.FlowState(phase="lost")), metadata=CUSTOMERS, timeout=5
+                turn("bonjour", state=common_pb2.FlowState(phase="Lost it")), metadata=CUSTOMERS, timeout=5
             )
         assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 

@@ -3,7 +3,15 @@
 import pytest
 
 from libs.common.facts import extract_facts
-from services.cache.admission import CONTEXT_BOUND, PERSONAL, TOO_LARGE, is_elliptical, refusal_to_keep, ttl_seconds
+from services.cache.admission import (
+    CONTEXT_BOUND,
+    PERSONAL,
+    TOO_LARGE,
+    is_elliptical,
+    refusal_of_answer,
+    refusal_to_keep,
+    ttl_seconds,
+)
 from services.cache.reading import Reading, read_question
 
 
@@ -71,3 +79,26 @@ def test_an_answer_about_the_moment_lasts_an_hour_at_most() -> None:
 def test_a_caller_may_shorten_the_life_and_not_lengthen_it() -> None:
     assert ttl_seconds(read("Livrez-vous à Bouaké ?"), asked_for=60, default=600) == 60
     assert ttl_seconds(read("Livrez-vous à Bouaké ?"), asked_for=6000, default=600) == 600
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "reason"),
+    [
+        ("Envoyez une photo.", {"wording": "template"}, "NOT_WORDED"),
+        ("Salut ! 👋", {"wording": "canned"}, "NOT_WORDED"),
+        ("La livraison coûte", {"wording": "model", "is_truncated": True}, "TRUNCATED"),
+        ("Oui.", {"wording": "extract", "confidence": 0.69}, "LOW_CONFIDENCE"),
+        ("Oui.", {"wording": "extract", "confidence": 0.7}, ""),
+        ("Oui, nous livrons à Bouaké.", {"wording": "model"}, ""),
+        ("Oui, nous livrons à Bouaké.", {}, ""),
+        ('{"error": {"message": "overloaded"}}', {}, "ERROR_TEXT"),
+        ("<html><body>502 Bad Gateway</body></html>", {}, "ERROR_TEXT"),
+        ("I'm sorry, but I can't help with that.", {}, "ERROR_TEXT"),
+        ("As an AI language model, I cannot say.", {}, "ERROR_TEXT"),
+        ("Désolé, une erreur est survenue.", {}, "ERROR_TEXT"),
+        ("Rate limit reached for requests", {}, "ERROR_TEXT"),
+    ],
+)
+def test_what_is_no_answer_is_not_kept(text: str, more: dict[str, object], reason: str) -> None:
+    given = {"wording": "", "confidence": 0.0, "is_truncated": False} | more
+    assert refusal_of_answer(text, **given) == reason  # type: ignore[arg-type]

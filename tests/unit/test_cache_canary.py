@@ -14,7 +14,7 @@ from services.cache.counters import Counters
 from services.cache.entries import Entry, Row
 from services.cache.statistics import Statistics
 from services.cache.store import Changes, Snapshot
-from tests.fakes.cache_world import CacheWorld
+from tests.fakes.cache_world import CacheWorld, FixedPolicies
 
 OPERATOR = Principal(subject="test", tenant=None, is_operator=True)
 ONE_SHELF = Principal(subject="test", tenant=TenantId("everybody"))
@@ -81,7 +81,7 @@ def canary_of(world: CacheWorld, *, every_seconds: float = 60.0, turns: Turns | 
 
 
 def statistics_of(world: CacheWorld, store: MemoryAnswers, counters: Counters) -> Statistics:
-    return Statistics(store, store, counters, now=world.clock)
+    return Statistics(store, store, counters, policies=FixedPolicies(), now=world.clock)
 
 
 async def test_tenants_that_are_apart_raise_no_alarm(caplog: pytest.LogCaptureFixture) -> None:
@@ -108,7 +108,7 @@ async def test_a_store_that_mixes_tenants_is_an_alarm_that_stays_and_shows_no_co
     assert "given what only another tenant keeps" in canary.complaint
     assert len(alarms) == 1
     assert "zwxqvkjb" not in caplog.text
-    assert everything.seal_failures == leaks
+    assert everything.canary_leaks == leaks
     store.__class__ = MemoryAnswers
     await canary.probe()
     assert "given what only another tenant keeps" in canary.complaint

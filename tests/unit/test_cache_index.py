@@ -4,7 +4,8 @@ import numpy as np
 
 from libs.common.request_context import TenantId
 from services.cache.entries import Row, Vector, decode_entry, decode_row, encode_row
-from services.cache.tenant_index import TenantIndex, TenantIndexes
+from services.cache.store import Policy
+from services.cache.tenant_index import TenantIndex, TenantIndexes, Verdict
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")
 
@@ -51,12 +52,41 @@ def test_replacing_and_dropping_keep_positions_right() -> None:
 
 
 def test_the_tenant_asked_for_longest_ago_goes_first() -> None:
-    indexes = TenantIndexes(max_bytes=4000)
+    indexes = TenantIndexes(max_bytes=7500)
     indexes.load(A, version=1, is_whole=True, rows=[row("a", unit(1.0, 0.0))], gone=())
     rows = [row(f"b{number}", unit(1.0, 0.0)) for number in range(9)]
     indexes.load(B, version=1, is_whole=True, rows=rows, gone=())
     assert indexes.of(A).version is None
     assert indexes.of(B).version == 1
+
+
+def test_tenants_that_were_only_asked_for_count_too() -> None:
+    indexes = TenantIndexes(max_bytes=20_000)
+    for number in range(1000):
+        indexes.of(TenantId(f"tenant-{number}"))
+    assert len(indexes._indexes) < 40
+
+
+def test_verdicts_are_bounded_by_tenant_and_count_as_memory() -> None:
+    indexes = TenantIndexes(max_bytes=1 << 20)
+    indexes.load(A, version=1, is_whole=True, rows=[row("a", unit(1.0, 0.0))], gone=())
+    policy = Policy()
+    for number in range(5000):
+        indexes.remember(B, f"key-{number}", Verdict("b", "?", 0.9, policy))
+    assert indexes.of(B).recall("key-3999") is None
+    assert indexes.of(B).recall("key-4999") is not None
+    assert indexes.of(B).size_bytes > 400_000
+    assert indexes.of(A).version == 1
+
+
+def test_a_whole_load_takes_no_more_room_than_it_needs_and_can_grow() -> None:
+    index = TenantIndex()
+    index.replace_all([row(f"e{number}", unit(1.0, number / 10)) for number in range(7)])
+    assert index._matrices["s"].values.shape == (7, 2)
+    index.put(row("more", unit(0.0, 1.0)))
+    assert found(index, unit(0.0, 1.0))[0] == "more"
+    index.replace_all([row("only", unit(1.0, 0.0))])
+    assert found(index, unit(0.0, 1.0)) == ["only"]
 
 
 def test_a_row_survives_its_encoding_within_16_bit_floats() -> None:

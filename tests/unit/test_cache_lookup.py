@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -172,3 +173,70 @@ async def test_forgetting_by_document_by_question_and_everything(world: CacheWor
     assert (await world.look_up(TENANT, "Comment joindre un conseiller ?")).hit is None
     with pytest.raises(InvalidRequest):
         await world.keeping.forget(owner, document_id="", question="", everything=False)
+
+
+async def test_the_sample_of_semantic_hits_is_marked_and_exact_hits_never_are(world: CacheWorld) -> None:
+    world.drawn = 0.0
+    await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.")
+    exact = await world.look_up(TENANT, "livrez vous a bouake")
+    semantic = await world.look_up(TENANT, "Est-ce que vous livrez à Bouaké ?")
+    assert exact.hit is not None
+    assert not exact.hit.is_sample
+    assert semantic.hit is not None
+    assert semantic.hit.is_sample
+    explained = await world.answers.explain(principal(TENANT), Question("Est-ce que vous livrez à Bouaké ?"))
+    assert explained.hit is not None
+    assert not explained.hit.is_sample
+
+
+async def test_what_was_verified_once_is_served_again_without_embedding(world: CacheWorld) -> None:
+    await world.keep(TENANT, "Combien coûte la livraison à Cocody ?", "1 500 F.")
+    asked = "Combien coûte une livraison pour Cocody ?"
+    first = await world.look_up(TENANT, asked)
+    world.embedder.calls.clear()
+    again = await world.look_up(TENANT, asked)
+    assert first.hit is not None
+    assert again.hit == first.hit
+    assert world.embedder.calls == []
+    # Not for others: neither another tenant, nor another agent, nor words that differ in a sign.
+    assert (await world.look_up("another-tenant", asked)).hit is None
+    assert (await world.look_up(TENANT, asked, agent="carole")).hit is None
+    await world.look_up(TENANT, asked + "!")
+    assert len(world.embedder.calls) == 3
+
+
+async def test_what_was_verified_holds_no_longer_than_entry_threshold_and_policy(
+    world: CacheWorld, store: FailingStore
+) -> None:
+    kept, asked = "Combien coûte la livraison à Cocody ?", "Combien coûte une livraison pour Cocody ?"
+
+    async def embeds() -> bool:
+        world.embedder.calls.clear()
+        await world.look_up(TENANT, asked)
+        return bool(world.embedder.calls)
+
+    entry_id = (await world.keep(TENANT, kept, "1 500 F.")).entry_id
+    assert await embeds()
+    assert not await embeds()
+    world.policies.policy = replace(world.policies.policy)
+    assert await embeds()
+    assert (await world.look_up(TENANT, asked, min_confidence=0.99)).miss_reason == "BELOW_THRESHOLD"
+    # In the place of the answer, under the same key, another wording, and then that there is no answer.
+    assert not await embeds()
+    assert (await world.keep(TENANT, "combien coûte LA livraison à cocody", "2 000 F.")).entry_id == entry_id
+    assert await embeds()
+    assert (await world.look_up(TENANT, asked)).hit is not None
+    await world.keep(TENANT, "combien coûte LA livraison à cocody", "", nothing_found=True)
+    assert (await world.look_up(TENANT, asked)).hit is None
+    await world.keep(TENANT, kept, "1 500 F.", knowledge_epoch=1)
+    assert await embeds()
+    await store.remove(principal(TENANT), [entry_id], now=world.clock())
+    assert (await world.look_up(TENANT, asked)).hit is None
+
+
+async def test_an_explanation_judges_anew(world: CacheWorld) -> None:
+    await world.keep(TENANT, "Combien coûte la livraison à Cocody ?", "1 500 F.")
+    asked = "Combien coûte une livraison pour Cocody ?"
+    await world.look_up(TENANT, asked)
+    explained = await world.answers.explain(principal(TENANT), Question(asked))
+    assert len(explained.candidates) == 1

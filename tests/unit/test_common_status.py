@@ -19,7 +19,7 @@ from libs.common.errors import (
     ReparteeError,
     Unavailable,
 )
-from libs.common.status import CODES, DETAILS_KEY, from_rpc_error, to_rpc_status
+from libs.common.status import CODES, DETAILS_KEY, from_rpc_error, to_rpc_status, trailing_metadata
 
 M = TypeVar("M", bound=Message)
 
@@ -97,3 +97,27 @@ def test_without_a_readable_status_the_code_is_the_reason_and_the_transports_tex
     got = from_rpc_error(as_rpc_error(grpc.StatusCode.UNAVAILABLE, status))
     assert (got.reason, got.kind) == ("UNAVAILABLE", ErrorKind.UNAVAILABLE)
     assert "secret-host" not in str(got)
+
+
+def test_a_limit_says_whose_it_is_and_when_it_opens_again() -> None:
+    limit = FieldViolation("user", "20 turns a minute")
+    error = Exhausted("RATE_LIMITED", "Too many turns.", violations=[limit], retry_after_seconds=2.9994)
+    status = to_rpc_status(error)
+    quota = detail(status, error_details_pb2.QuotaFailure())
+    assert [(each.subject, each.description) for each in quota.violations] == [("user", "20 turns a minute")]
+    assert detail(status, error_details_pb2.RetryInfo()).retry_delay.ToMilliseconds() == 3000
+    metadata = dict(trailing_metadata(error))
+    assert metadata["retry-after-ms"] == "3000"
+    rich = metadata[DETAILS_KEY]
+    assert isinstance(rich, bytes)
+    back = from_rpc_error(as_rpc_error(grpc.StatusCode.RESOURCE_EXHAUSTED, rich))
+    assert (back.reason, back.violations, back.retry_after_seconds) == ("RATE_LIMITED", (limit,), 3.0)
+
+
+def test_a_limit_without_a_name_is_its_own_subject_and_no_violation_when_it_comes_back() -> None:
+    status = to_rpc_status(Exhausted("OVERLOADED", "Busy."))
+    quota = detail(status, error_details_pb2.QuotaFailure())
+    assert [each.subject for each in quota.violations] == ["OVERLOADED"]
+    back = from_rpc_error(as_rpc_error(grpc.StatusCode.RESOURCE_EXHAUSTED, status.SerializeToString()))
+    assert back.violations == ()
+    assert dict(trailing_metadata(Exhausted("OVERLOADED", "Busy."))).keys() == {DETAILS_KEY}

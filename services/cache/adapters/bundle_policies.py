@@ -34,6 +34,7 @@ class BundlePolicies:
             language=language_of(bundle.locale),
             country=bundle.country,
             places=bundle.places(),
+            second_ask=bundle.cache.second_ask,
         )
         self._known[tenant] = (bundle, policy)
         return policy

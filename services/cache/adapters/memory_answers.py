@@ -1,11 +1,13 @@
 """Answers in memory, for a process without Redis: bounded, short-lived, gone with the process."""
 
+import math
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from libs.common.request_context import Principal, TenantId
-from services.cache.entries import Entry, Row
+from services.cache.entries import Entry, Row, encode_entry, encode_row
 from services.cache.store import Changes, Snapshot
 
 
@@ -15,6 +17,11 @@ class _Shelf:
     version: int = 0
     # Versions up to which rows were removed: who is behind reads everything again.
     floor: int = 0
+    threshold_raise: float = 0.0
+    samples: int = 0
+    false_samples: int = 0
+    # When the first ask of a question is forgotten.
+    asked: dict[str, float] = field(default_factory=dict[str, float])
     entries: OrderedDict[str, tuple[Entry, Row, int]] = field(default_factory=OrderedDict[str, tuple[Entry, Row, int]])
 
 
@@ -26,9 +33,18 @@ class MemoryAnswers:
     """
 
     def __init__(
-        self, *, capacity: int = 2000, max_tenants: int = 200, max_ttl_seconds: float = 300.0, first_version: int = 0
+        self,
+        *,
+        capacity: int = 2000,
+        capacity_bytes: int = 16 << 20,
+        max_tenants: int = 200,
+        max_ttl_seconds: float = 300.0,
+        first_version: int = 0,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._now = now
         self._max_tenants = max_tenants
         self._max_ttl_seconds = max_ttl_seconds
         # A tenant that was let go and comes back must not repeat a version that an index may still show.
@@ -40,7 +56,8 @@ class MemoryAnswers:
         """See AnswerStore."""
         shelf = self._shelf(owner)
         found = (shelf.entries.get(entry_id) for entry_id in entry_ids)
-        return Snapshot(shelf.epoch, shelf.version, tuple(line[0] if line else None for line in found))
+        entries = tuple(line[0] if line else None for line in found)
+        return Snapshot(shelf.epoch, shelf.version, entries, threshold_raise=shelf.threshold_raise)
 
     async def changes(self, owner: Principal, since: int | None) -> Changes:
         """See AnswerStore."""
@@ -63,7 +80,9 @@ class MemoryAnswers:
             replace(row, expires_at=expires_at),
             shelf.version,
         )
-        while len(shelf.entries) > self._capacity:
+        while len(shelf.entries) > 1 and (
+            len(shelf.entries) > self._capacity or _bytes_of(shelf) > self._capacity_bytes
+        ):
             shelf.entries.popitem(last=False)
         return shelf.version
 
@@ -78,6 +97,33 @@ class MemoryAnswers:
     async def size(self, owner: Principal, *, now: float) -> int:
         """See AnswerStore."""
         return sum(entry.expires_at > now for entry, _, _ in self._shelf(owner).entries.values())
+
+    async def size_bytes(self, owner: Principal) -> int:
+        """See AnswerStore."""
+        return _bytes_of(self._shelf(owner))
+
+    async def ask_first(self, owner: Principal, entry_id: str, *, seconds: float) -> bool:
+        """See AnswerStore."""
+        shelf, now = self._shelf(owner), self._now()
+        if shelf.asked.get(entry_id, -math.inf) > now:
+            return False
+        shelf.asked = {key: until for key, until in shelf.asked.items() if until > now}
+        shelf.asked[entry_id] = now + seconds
+        return True
+
+    async def note_sample(self, owner: Principal, *, is_false: bool) -> tuple[int, int]:
+        """See AnswerStore."""
+        shelf = self._shelf(owner)
+        shelf.samples += 1
+        shelf.false_samples += is_false
+        return shelf.samples, shelf.false_samples
+
+    async def raise_threshold(self, owner: Principal, by: float, *, at_most: float) -> float:
+        """See AnswerStore."""
+        shelf = self._shelf(owner)
+        shelf.samples = shelf.false_samples = 0
+        shelf.threshold_raise = round(min(shelf.threshold_raise + by, at_most), 3)
+        return shelf.threshold_raise
 
     async def add(self, increments: Mapping[Principal, Mapping[str, int]]) -> None:
         """See CounterStore."""
@@ -108,3 +154,7 @@ class MemoryAnswers:
     def _next_version(self) -> int:
         self._last_version += 1
         return self._last_version
+
+
+def _bytes_of(shelf: _Shelf) -> int:
+    return sum(len(encode_entry(entry)) + len(encode_row(row)) for entry, row, _ in shelf.entries.values())

@@ -3,40 +3,59 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from libs.common.errors import Unavailable
 from libs.common.redis_store import RedisStore, Script, TenantRedis
 from libs.common.request_context import Principal, TenantId, parse_tenant_id
 from services.cache.entries import Entry, Row, decode_entry, decode_row, encode_entry, encode_row
 from services.cache.store import Changes, Snapshot
 
 _FAMILY = "semantic_cache:v2"
+_LINES_AT_ONCE = 500
 
-# KEYS entry, rows, order, expiry, version, epoch
-# ARGV entry, ttl ms, id, row, epoch of the entry, capacity, now s, expires s, prefix of entry keys
-_WRITE = Script("""
-if tonumber(redis.call('GET', KEYS[6]) or '0') ~= tonumber(ARGV[5]) then return false end
--- Begins at the clock, so that a store that was emptied never repeats a version that a replica still shows.
-redis.call('SET', KEYS[5], string.format('%.0f', tonumber(ARGV[7]) * 1000), 'NX')
-local version = redis.call('INCR', KEYS[5])
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
-redis.call('ZADD', KEYS[3], version, ARGV[3])
-redis.call('ZADD', KEYS[4], ARGV[8], ARGV[3])
-local doomed = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[7], 'LIMIT', 0, 50)
-local extra = redis.call('ZCARD', KEYS[3]) - #doomed - tonumber(ARGV[6])
-if extra > 0 then
-  for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, math.min(extra, 50) - 1)) do doomed[#doomed + 1] = id end
-end
-for _, id in ipairs(doomed) do
-  redis.call('UNLINK', ARGV[9] .. id)
-  redis.call('HDEL', KEYS[2], id)
+# Forgets one entry: KEYS of every script that does begin with rows, order, expiry, sizes.
+_FORGET = """
+local function forget(id, prefix)
+  redis.call('UNLINK', prefix .. id)
+  redis.call('ZREM', KEYS[2], id)
   redis.call('ZREM', KEYS[3], id)
-  redis.call('ZREM', KEYS[4], id)
+  local size = tonumber(redis.call('HGET', KEYS[4], id) or '0')
+  redis.call('HDEL', KEYS[4], id)
+  if size > 0 then redis.call('HINCRBY', KEYS[4], '', -size) end
+  return redis.call('HDEL', KEYS[1], id)
 end
-for at = 2, 4 do
+"""
+
+# KEYS rows, order, expiry, sizes, entry, version, epoch
+# ARGV entry, ttl ms, id, row, epoch of the entry, capacity, now s, expires s, prefix of entry keys, capacity in bytes
+_WRITE = Script(
+    _FORGET
+    + """
+if tonumber(redis.call('GET', KEYS[7]) or '0') ~= tonumber(ARGV[5]) then return false end
+-- Begins at the clock, so that a store that was emptied never repeats a version that a replica still shows.
+redis.call('SET', KEYS[6], string.format('%.0f', tonumber(ARGV[7]) * 1000), 'NX')
+local version = redis.call('INCR', KEYS[6])
+forget(ARGV[3], ARGV[9])
+redis.call('SET', KEYS[5], ARGV[1], 'PX', ARGV[2])
+redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+redis.call('ZADD', KEYS[2], version, ARGV[3])
+redis.call('ZADD', KEYS[3], ARGV[8], ARGV[3])
+local size = #ARGV[1] + #ARGV[4]
+redis.call('HSET', KEYS[4], ARGV[3], size)
+redis.call('HINCRBY', KEYS[4], '', size)
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[7], 'LIMIT', 0, 50)) do forget(id, ARGV[9]) end
+for _ = 1, 50 do
+  local is_full = redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[6])
+  local is_fat = tonumber(redis.call('HGET', KEYS[4], '') or '0') > tonumber(ARGV[10])
+  local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+  if not (is_full or is_fat) or oldest == ARGV[3] then break end
+  forget(oldest, ARGV[9])
+end
+for at = 1, 4 do
   if redis.call('PTTL', KEYS[at]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[at], ARGV[2]) end
 end
 return version
-""")
+"""
+)
 
 # KEYS rows, order, version, floor   ARGV version seen, or -1
 _CHANGES = Script("""
@@ -54,35 +73,43 @@ end
 return {version, 0, flat}
 """)
 
-# KEYS rows, order, expiry, version, floor   ARGV now s, prefix of entry keys, ids… or none for all
-_REMOVE = Script("""
+# KEYS rows, order, expiry, sizes, version, floor   ARGV now s, prefix of entry keys, ids… or none for all
+_REMOVE = Script(
+    _FORGET
+    + """
 local ids = {}
 if #ARGV == 2 then ids = redis.call('HKEYS', KEYS[1]) else
   for at = 3, #ARGV do ids[#ids + 1] = ARGV[at] end
 end
 local removed = 0
-for _, id in ipairs(ids) do
-  redis.call('UNLINK', ARGV[2] .. id)
-  removed = removed + redis.call('HDEL', KEYS[1], id)
-  redis.call('ZREM', KEYS[2], id)
-  redis.call('ZREM', KEYS[3], id)
-end
-redis.call('SET', KEYS[4], string.format('%.0f', tonumber(ARGV[1]) * 1000), 'NX')
-redis.call('SET', KEYS[5], redis.call('INCR', KEYS[4]))
+for _, id in ipairs(ids) do removed = removed + forget(id, ARGV[2]) end
+redis.call('SET', KEYS[5], string.format('%.0f', tonumber(ARGV[1]) * 1000), 'NX')
+redis.call('SET', KEYS[6], redis.call('INCR', KEYS[5]))
 return removed
+"""
+)
+
+# KEYS raise, samples   ARGV by, at most. Both in thousandths.
+_RAISE = Script("""
+redis.call('DEL', KEYS[2])
+local sum = math.min(tonumber(redis.call('GET', KEYS[1]) or '0') + tonumber(ARGV[1]), tonumber(ARGV[2]))
+redis.call('SET', KEYS[1], sum)
+return sum
 """)
 
 
 class _Keys:
     """The names of one tenant's keys."""
 
-    __slots__ = ("entry_prefix", "epoch", "expiry", "floor", "order", "rows", "totals", "version")
+    __slots__ = ("entry_prefix", "epoch", "expiry", "floor", "order", "rows", "sizes", "totals", "version")
 
     def __init__(self, redis: TenantRedis) -> None:
         self.entry_prefix = redis.key(_FAMILY, "x", "")
         self.rows = redis.key(_FAMILY, "rows")
         self.order = redis.key(_FAMILY, "order")
         self.expiry = redis.key(_FAMILY, "expiry")
+        # Bytes by entry; under the empty name, their sum.
+        self.sizes = redis.key(_FAMILY, "sizes")
         self.version = redis.key(_FAMILY, "version")
         self.floor = redis.key(_FAMILY, "floor")
         self.totals = redis.key(_FAMILY, "totals")
@@ -94,29 +121,42 @@ class _Keys:
 
 
 class RedisAnswers:
-    """An AnswerStore and CounterStore. An exact hit costs one MGET; keeps at most `capacity` entries a tenant.
+    """An AnswerStore and CounterStore. An exact hit costs one MGET.
+
+    Keeps at most `capacity` entries and `capacity_bytes` a tenant: beyond, that tenant's oldest go, and nobody else's.
 
     `patient` is the same database with more time: loading a tenant and keeping an answer outlast a lookup's read.
     """
 
-    def __init__(self, store: RedisStore, *, patient: RedisStore | None = None, capacity: int = 2000) -> None:
+    def __init__(
+        self,
+        store: RedisStore,
+        *,
+        patient: RedisStore | None = None,
+        capacity: int = 2000,
+        capacity_bytes: int = 16 << 20,
+    ) -> None:
         self._store = store
         self._patient = patient or store
         self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
 
     async def read(self, owner: Principal, entry_ids: Sequence[str]) -> Snapshot:
         """See AnswerStore."""
         redis = self._store.for_tenant(owner)
         prefix = redis.key(_FAMILY, "x", "")
         epoch_key, version_key = redis.key("knowledge", "epoch"), redis.key(_FAMILY, "version")
-        epoch, version, *sealed = await redis.mget(epoch_key, version_key, *[prefix + e for e in entry_ids])
+        raise_key = redis.key(_FAMILY, "raise")
+        epoch, version, raised, *sealed = await redis.mget(
+            epoch_key, version_key, raise_key, *[prefix + e for e in entry_ids]
+        )
         crossed = 0
         entries: list[Entry | None] = []
         for entry_id, value in zip(entry_ids, sealed, strict=True):
             payload = redis.unseal(prefix + entry_id, value)
             crossed += payload is None and value is not None
             entries.append(decode_entry(entry_id, payload) if payload is not None else None)
-        return Snapshot(int(epoch or 0), int(version or 0), tuple(entries), crossed)
+        return Snapshot(int(epoch or 0), int(version or 0), tuple(entries), crossed, int(raised or 0) / 1000)
 
     async def changes(self, owner: Principal, since: int | None) -> Changes:
         """See AnswerStore."""
@@ -147,7 +187,7 @@ class RedisAnswers:
         key = keys.entry_prefix + entry.entry_id
         version = await redis.eval(
             _WRITE,
-            [key, keys.rows, keys.order, keys.expiry, keys.version, keys.epoch],
+            [keys.rows, keys.order, keys.expiry, keys.sizes, key, keys.version, keys.epoch],
             [
                 redis.seal(key, encode_entry(entry)),
                 max(1, round((entry.expires_at - now) * 1000)),
@@ -158,6 +198,7 @@ class RedisAnswers:
                 now,
                 entry.expires_at,
                 keys.entry_prefix,
+                self._capacity_bytes,
             ],
         )
         return None if version is None else int(version)
@@ -168,7 +209,7 @@ class RedisAnswers:
         keys = _Keys(redis)
         if entry_ids is not None and not entry_ids:
             return 0
-        scripted = [keys.rows, keys.order, keys.expiry, keys.version, keys.floor]
+        scripted = [keys.rows, keys.order, keys.expiry, keys.sizes, keys.version, keys.floor]
         return int(await redis.eval(_REMOVE, scripted, [now, keys.entry_prefix, *(entry_ids or ())]))
 
     async def size(self, owner: Principal, *, now: float) -> int:
@@ -176,15 +217,48 @@ class RedisAnswers:
         redis = self._patient.for_tenant(owner)
         return int(await redis.command("ZCOUNT", _Keys(redis).expiry, f"({now}", "+inf"))
 
+    async def size_bytes(self, owner: Principal) -> int:
+        """See AnswerStore."""
+        redis = self._patient.for_tenant(owner)
+        return int(await redis.command("HGET", _Keys(redis).sizes, "") or 0)
+
+    async def ask_first(self, owner: Principal, entry_id: str, *, seconds: float) -> bool:
+        """See AnswerStore."""
+        redis = self._patient.for_tenant(owner)
+        key = redis.key(_FAMILY, "asked", entry_id)
+        return await redis.command("SET", key, "1", "NX", "PX", round(seconds * 1000)) is not None
+
+    async def note_sample(self, owner: Principal, *, is_false: bool) -> tuple[int, int]:
+        """See AnswerStore."""
+        redis = self._patient.for_tenant(owner)
+        key = redis.key(_FAMILY, "samples")
+        pipeline = redis.pipeline()
+        pipeline.command("HINCRBY", key, "all", 1)
+        pipeline.command("HINCRBY", key, "false", int(is_false))
+        samples, false = await pipeline.execute()
+        return int(samples), int(false)
+
+    async def raise_threshold(self, owner: Principal, by: float, *, at_most: float) -> float:
+        """See AnswerStore."""
+        redis = self._patient.for_tenant(owner)
+        steps = [round(by * 1000), round(at_most * 1000)]
+        keys = [redis.key(_FAMILY, "raise"), redis.key(_FAMILY, "samples")]
+        return int(await redis.eval(_RAISE, keys, steps)) / 1000
+
     async def add(self, increments: Mapping[Principal, Mapping[str, int]]) -> None:
         """See CounterStore."""
-        for owner, counts in increments.items():
-            redis = self._patient.for_tenant(owner)
-            pipeline = redis.pipeline()
-            for name, count in counts.items():
-                pipeline.command("HINCRBY", _Keys(redis).totals, name, count)
-            await pipeline.execute()
+        # Thousands of tenants may have been asked for in a second: their counts share round trips.
+        lines = [
+            ("HINCRBY", self._patient.for_tenant(owner).key(_FAMILY, "totals"), name, count)
+            for owner, counts in increments.items()
+            for name, count in counts.items()
+        ]
         platform = self._patient.platform
+        for begin in range(0, len(lines), _LINES_AT_ONCE):
+            replies = await platform.connections.run_many(lines[begin : begin + _LINES_AT_ONCE])
+            refused = next((reply for reply in replies if isinstance(reply, Exception)), None)
+            if refused is not None:
+                raise Unavailable("STORE_UNAVAILABLE", "Redis refused the counts of the cache.") from refused
         await platform.command(
             "SADD", platform.key(_FAMILY, "tenants"), *sorted({o.require_tenant() for o in increments})
         )

@@ -1,8 +1,6 @@
 """Passages in Qdrant's own engine, inside this process and one folder: the default, for one machine."""
 
 import asyncio
-import fcntl
-import json
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +9,12 @@ from typing import IO, Any, TypeVar
 
 import qdrant_edge as edge
 
-from libs.common.errors import PreconditionFailed, Unavailable
+from libs.common.errors import Unavailable
 from libs.common.request_context import TenantId
 from services.rag.adapters import payload
+from services.rag.adapters.qdrant_edge_shard import open_shard, take_lock
 from services.rag.passage_index import (
+    NO_TERMS,
     DocumentRecord,
     Hit,
     IndexSize,
@@ -22,7 +22,9 @@ from services.rag.passage_index import (
     Vector,
     check_embedder,
 )
+from services.rag.quarantine import Note
 from services.rag.tenant_scope import AgentScope, TenantScope
+from services.rag.terms import Terms
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -53,25 +55,34 @@ class QdrantEdgeIndex:
         damaged. An index of another embedder opens, can be listed and deleted from, and nothing else.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _take_lock(folder)
+        lock = take_lock(folder)
         try:
-            shard, recorded = _open_shard(folder, embedder_id, dimensions)
+            shard, recorded = open_shard(folder, embedder_id, dimensions)
         except BaseException:
             lock.close()
             raise
         return cls(shard=shard, lock=lock, recorded=recorded, in_use=embedder_id)
 
-    async def search(self, scope: AgentScope, vector: Vector, *, limit: int) -> Sequence[Hit]:
+    async def search(
+        self, scope: AgentScope, vector: Vector, *, limit: int, terms: Terms = NO_TERMS
+    ) -> Sequence[Hit]:
         """See PassageIndex."""
         check_embedder(recorded=self._recorded, in_use=self._in_use)
-        request = edge.QueryRequest(
-            query=edge.Query.Nearest(vector.tolist()),
-            filter=_filter(scope.tenant, owners=scope.owners),
-            limit=limit,
-            with_payload=True,
-        )
-        points = await self._run(lambda: self._shard.query(request))
-        return [payload.read_hit(point.payload or {}, point.score) for point in points]
+        chosen = _filter(scope.tenant, owners=scope.owners)
+        near = edge.Query.Nearest(vector.tolist())
+        requests = [edge.QueryRequest(query=near, filter=chosen, limit=limit, with_payload=True)]
+        if terms:
+            alike = edge.Query.Nearest(_sparse(terms), payload.SPARSE)
+            rarity = edge.SearchParams(idf=edge.IdfParams(corpus=_filter(scope.tenant)))
+            first = edge.Prefetch(query=alike, filter=chosen, limit=limit, params=rarity)
+            requests += [
+                edge.QueryRequest(query=alike, filter=chosen, limit=limit, with_payload=True, params=rarity),
+                edge.QueryRequest(query=near, prefetches=[first], limit=limit),
+            ]
+        answers = await self._run(lambda: self._shard.query_batch(edge.QueryBatchRequest(requests)))
+        found = [[payload.Found(str(each.id), each.score, each.payload or {}) for each in one] for one in answers]
+        sparse, cosines = found[1:] or ([], [])
+        return payload.merge(found[0], sparse, {each.id: each.score for each in cosines})
 
     async def write(self, scope: TenantScope, chunks: Sequence[StoredChunk]) -> None:
         """See PassageIndex."""
@@ -79,7 +90,7 @@ class QdrantEdgeIndex:
         points = [
             edge.Point(
                 id=payload.point_id(scope.tenant, chunk.record.document_id, chunk.position),
-                vector=chunk.vector.tolist(),
+                vector={payload.DENSE: chunk.vector.tolist(), payload.SPARSE: _sparse(chunk.terms)},
                 payload=payload.write_payload(scope.tenant, chunk),
             )
             for chunk in chunks
@@ -95,27 +106,40 @@ class QdrantEdgeIndex:
         self, scope: TenantScope, *, document_ids: Sequence[str] | None = None
     ) -> Sequence[DocumentRecord]:
         """See PassageIndex."""
-        chosen = _filter(scope.tenant, document_ids=document_ids, first_only=True)
-        records: list[DocumentRecord] = []
-        offset: Any = None
-        while True:
-            request = edge.ScrollRequest(offset=offset, limit=_SCROLL_PAGE, filter=chosen, with_payload=True)
-            points, offset = await self._run(lambda request=request: self._shard.scroll(request))
-            records += [
-                payload.read_record(point.payload)
-                for point in points
-                if point.payload and point.payload.get(payload.TENANT) == scope.tenant
-            ]
-            if offset is None:
-                return sorted(records, key=lambda record: record.document_id)
+        chosen = _filter(scope.tenant, document_ids=document_ids, places=(payload.FIRST,))
+        records = [payload.read_record(found) for found in await self._scroll(scope, chosen)]
+        return sorted(records, key=lambda record: record.document_id)
 
     async def size(self, scope: TenantScope | None) -> IndexSize:
         """See PassageIndex."""
         tenant = scope.tenant if scope else None
-        every = edge.CountRequest(exact=True, filter=_filter(tenant))
-        firsts = edge.CountRequest(exact=True, filter=_filter(tenant, first_only=True))
+        every = edge.CountRequest(exact=True, filter=_filter(tenant, places=(payload.FIRST, payload.LATER)))
+        firsts = edge.CountRequest(exact=True, filter=_filter(tenant, places=(payload.FIRST,)))
         chunks = await self._run(lambda: self._shard.count(every))
         return IndexSize(documents=await self._run(lambda: self._shard.count(firsts)), chunks=chunks)
+
+    async def set_aside(self, scope: TenantScope, note: Note) -> None:
+        """See Quarantine."""
+        written = payload.write_note(scope.tenant, note)
+        point = edge.Point(id=payload.note_id(scope.tenant, note.document_id), vector={}, payload=written)
+        await self._run(lambda: self._shard.update(edge.UpdateOperation.upsert_points([point])))
+
+    async def take_back(self, scope: TenantScope, document_id: str) -> None:
+        """See Quarantine."""
+        chosen = _filter(scope.tenant, document_ids=[document_id], places=(payload.ASIDE,))
+        await self._run(lambda: self._shard.update(edge.UpdateOperation.delete_points_by_filter(chosen)))
+
+    async def notes(self, scope: TenantScope) -> Sequence[Note]:
+        """See Quarantine."""
+        chosen = _filter(scope.tenant, places=(payload.ASIDE,))
+        notes = [payload.read_note(found) for found in await self._scroll(scope, chosen)]
+        return sorted(notes, key=lambda note: note.document_id)
+
+    async def texts(self, scope: TenantScope) -> Sequence[Hit]:
+        """See PassageTexts."""
+        chosen = _filter(scope.tenant, places=(payload.FIRST, payload.LATER))
+        hits = [payload.read_hit(found, 0.0) for found in await self._scroll(scope, chosen)]
+        return sorted(hits, key=lambda hit: (hit.document_id, hit.position))
 
     async def aclose(self) -> None:
         """Flushes and releases the folder, once running operations are done."""
@@ -125,6 +149,17 @@ class QdrantEdgeIndex:
         finally:
             self._thread.shutdown()
             self._lock.close()
+
+    async def _scroll(self, scope: TenantScope, chosen: edge.Filter) -> list[dict[str, Any]]:
+        """Returns the payloads of all points that were chosen, those of the scope's own tenant."""
+        found: list[dict[str, Any]] = []
+        offset: Any = None
+        while True:
+            request = edge.ScrollRequest(offset=offset, limit=_SCROLL_PAGE, filter=chosen, with_payload=True)
+            points, offset = await self._run(lambda request=request: self._shard.scroll(request))
+            found += [p.payload for p in points if p.payload and p.payload.get(payload.TENANT) == scope.tenant]
+            if offset is None:
+                return found
 
     async def _run(self, operation: Callable[[], _T]) -> _T:
         try:
@@ -142,7 +177,7 @@ def _filter(
     *,
     owners: frozenset[str] | None = None,
     document_ids: Sequence[str] | None = None,
-    first_only: bool = False,
+    places: Sequence[str] = (),
     from_position: int = 0,
 ) -> edge.Filter:
     must: list[Any] = []
@@ -152,61 +187,12 @@ def _filter(
         must.append(edge.FieldCondition(key=payload.OWNER, match=edge.MatchAny(sorted(owners))))
     if document_ids is not None:
         must.append(edge.FieldCondition(key=payload.DOCUMENT, match=edge.MatchAny(list(document_ids))))
-    if first_only:
-        must.append(edge.FieldCondition(key=payload.PLACE, match=edge.MatchValue(payload.FIRST)))
+    if places:
+        must.append(edge.FieldCondition(key=payload.PLACE, match=edge.MatchAny(list(places))))
     if from_position:
         must.append(edge.FieldCondition(key=payload.POSITION, range=edge.RangeFloat(gte=float(from_position))))
     return edge.Filter(must=must)
 
 
-def _take_lock(folder: Path) -> IO[bytes]:
-    lock = (folder / "lock").open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise PreconditionFailed(
-            "INDEX_LOCKED",
-            f"The document index in {folder} is held by another process. Stop that one, or set another "
-            "REPARTEE_STATE_DIR.",
-        ) from None
-    return lock
-
-
-def _open_shard(folder: Path, embedder_id: str, dimensions: int) -> tuple[edge.EdgeShard, str]:
-    files, card = folder / "shard", folder / "index.json"
-    shard: edge.EdgeShard | None = None
-    try:
-        if files.exists():
-            shard = edge.EdgeShard.load(str(files))
-        else:
-            vectors = edge.EdgeVectorParams(size=dimensions, distance=edge.Distance.Cosine)
-            shard = edge.EdgeShard.create(str(files), edge.EdgeConfig(vectors=vectors, wal_enabled=True))
-        if not card.exists() and shard.info().points_count == 0:
-            # New, or left behind by a process that ended before it wrote the card.
-            _make_field_indexes(shard)
-            _write_card(card, embedder_id)
-        return shard, str(json.loads(card.read_text(encoding="utf-8"))["embedder_id"])
-    except Exception as error:
-        if shard is not None:
-            shard.close()
-        raise PreconditionFailed(
-            "INDEX_UNREADABLE",
-            f"The document index in {folder} cannot be read. Nothing was changed: put a backup in its place, or move "
-            "the folder away and index the documents again.",
-        ) from error
-
-
-def _make_field_indexes(shard: edge.EdgeShard) -> None:
-    create = edge.UpdateOperation.create_field_index
-    shard.update(create(payload.TENANT, edge.KeywordIndexParams(is_tenant=True)))
-    for name in payload.KEYWORD_FIELDS:
-        shard.update(create(name, edge.PayloadSchemaType.Keyword))
-    shard.update(create(payload.POSITION, edge.PayloadSchemaType.Integer))
-    shard.flush()
-
-
-def _write_card(card: Path, embedder_id: str) -> None:
-    unfinished = card.with_suffix(".part")
-    unfinished.write_text(json.dumps({"embedder_id": embedder_id}), encoding="utf-8")
-    unfinished.replace(card)
+def _sparse(terms: Terms) -> edge.SparseVector:
+    return edge.SparseVector(list(terms.indices), list(terms.weights))

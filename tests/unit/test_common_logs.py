@@ -1,0 +1,39 @@
+"""Log lines as JSON: what each carries, and that a field of its own is never lost."""
+
+import json
+import logging
+
+import pytest
+
+from libs.common.errors import Unavailable
+from libs.common.logs import JsonFormatter
+from libs.common.request_context import use_context
+from services.router.turn import Turn
+from tests.fakes.router_world import RouterWorld, call
+
+
+def test_extra_fields_are_printed_and_never_replace_the_lines_own() -> None:
+    record = logging.makeLogRecord({"msg": "hello %s", "args": ("you",), "levelname": "INFO", "name": "test"})
+    record.__dict__ |= {"bucket": 7, "conversation": "c1", "level": "mine", "other": ("a",)}
+    line = json.loads(JsonFormatter().format(record))
+    assert (line["message"], line["bucket"], line["conversation"], line["other"]) == ("hello you", 7, "c1", "('a',)")
+    assert line["level"] == "INFO"
+    assert "args" not in line
+
+
+async def test_routing_lines_carry_tenant_conversation_variant_and_bucket(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "services.router.ladder")
+    world, context = RouterWorld(), call()
+    world.hybrid.script.append(Unavailable("NO_TIER_AVAILABLE", "No model answers."))
+    with use_context(context):
+        await world.chat.reply(Turn(conversation_id="c1", message="mon secret"), context)
+        lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    assert [line["message"] for line in lines] == [
+        "[ROUTER] Routage vers système HYBRIDE",
+        "[ROUTER] Erreur système HYBRIDE: NO_TIER_AVAILABLE",
+        "[ROUTER] FALLBACK automatique vers ancien système",
+    ]
+    for line in lines:
+        assert (line["tenant"], line["conversation"], line["variant"]) == ("shop", "c1", "hybrid")
+        assert isinstance(line["bucket"], int)
+        assert "secret" not in json.dumps(line)

@@ -101,7 +101,7 @@ async def measure() -> list[Figure]:
     return [
         Figure("routing_accuracy", sum(right) / len(right), "share", (">=", 0.9)),
         Figure("routing_calibration_error", error, "share", ("<=", 0.1)),
-        Figure("routing_seed_questions_right", float(seeds), "of 1", ("==", 1)),
+        Figure("routing_seed_questions_right", float(seeds), "share", ("==", 1)),
     ]
 
 

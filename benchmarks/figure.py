@@ -16,6 +16,11 @@ class Figure:
     unit: str
     goal: tuple[str, float]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a name or unit with a blank: lines are read by programs, word by word."""
+        if len(f"{self.name} {self.unit}".split(" ")) != 2:
+            raise ValueError(f"name and unit of a figure are one word each, not {self.name!r} and {self.unit!r}")
+
     @property
     def met(self) -> bool:
         """True when the value satisfies the goal."""

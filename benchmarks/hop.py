@@ -1,4 +1,4 @@
-"""What a hop costs: ours, with every check and a span on both sides, against bare gRPC; and four against one."""
+"""What a hop costs: ours, with every check, spans and metrics, against bare gRPC; and four hops against one."""
 
 import asyncio
 import contextlib
@@ -34,21 +34,23 @@ async def _measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="repartee-") as folder:
         traces = f"file:{Path(folder) / 'spans.jsonl'}"
         async with contextlib.AsyncExitStack() as stack:
-            telemetry = start_telemetry("bench", ServiceSettings(port=0, traces=traces))
+            telemetry = start_telemetry("bench", ServiceSettings(port=0, traces=traces, metrics="prometheus:0"))
             stack.callback(telemetry.shutdown)
             bare_port = await stack.enter_async_context(_server("bare", 0, "none"))
             plain_port = await stack.enter_async_context(_server("ours", 0, "none"))
+            measured_port = await stack.enter_async_context(_server("ours", 0, traces, "prometheus:0"))
             ports = [0]
             for _ in range(CHAIN):
                 ports.append(await stack.enter_async_context(_server("ours", ports[-1], traces)))
             bare = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{bare_port}"))
 
-            async def ours(port: int, *, is_traced: bool) -> Call:
+            async def ours(port: int, *, is_traced: bool, is_measured: bool = False) -> Call:
                 channel = open_channel(
                     f"127.0.0.1:{port}",
                     services=[SERVICE],
                     authorization=CREDENTIAL,
                     tracer=telemetry.tracer if is_traced else None,
+                    meter=telemetry.meter if is_measured else None,
                 )
                 stub = cache_pb2_grpc.CacheServiceStub(await stack.enter_async_context(channel))
                 return lambda: stub.LookupAnswer(REQUEST)
@@ -59,6 +61,7 @@ async def _measure() -> dict[str, float]:
                 "bare_hop_with_metadata": lambda: bare_stub.LookupAnswer(REQUEST, timeout=8, metadata=_metadata()),
                 "untraced_hop": await ours(plain_port, is_traced=False),
                 "traced_hop": await ours(ports[1], is_traced=True),
+                "traced_and_measured_hop": await ours(measured_port, is_traced=True, is_measured=True),
                 "four_traced_hops": await ours(ports[-1], is_traced=True),
             }
             rounds = await side_by_side(calls, rounds=ROUNDS, calls_each=CALLS)
@@ -70,6 +73,9 @@ async def _measure() -> dict[str, float]:
         "traced_hop_over_metadata_ratio": paired_ratio(rounds, "traced_hop", "bare_hop_with_metadata"),
         # What tracing adds to everything else that is ours.
         "tracing_ratio": paired_ratio(rounds, "traced_hop", "untraced_hop"),
+        # What tracing and metrics add together.
+        "telemetry_ratio": paired_ratio(rounds, "traced_and_measured_hop", "untraced_hop"),
+        "metrics_ratio": paired_ratio(rounds, "traced_and_measured_hop", "traced_hop"),
         "four_traced_hops_ratio": paired_ratio(rounds, "four_traced_hops", "traced_hop"),
     }
 
@@ -80,10 +86,13 @@ def _metadata() -> tuple[tuple[str, str], ...]:
 
 
 @contextlib.asynccontextmanager
-async def _server(role: str, next_port: int, traces: str) -> AsyncIterator[int]:
-    """Runs a server of its own process; yields its port. `next_port` is where it hands calls on, or 0."""
+async def _server(role: str, next_port: int, *telemetry: str) -> AsyncIterator[int]:
+    """Runs a server of its own process; yields its port. `next_port` is where it hands calls on, or 0.
+
+    `telemetry` is where spans go, and then metrics.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.hop_server", role, str(next_port), traces, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "benchmarks.hop_server", role, str(next_port), *telemetry, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:

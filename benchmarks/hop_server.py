@@ -40,17 +40,23 @@ async def serve_bare() -> None:
     await server.wait_for_termination()
 
 
-async def serve_ours(next_port: int, traces: str) -> None:
+async def serve_ours(next_port: int, traces: str, metrics: str = "none") -> None:
     """Serves with everything that a process of ours adds, until SIGTERM."""
-    settings = ServiceSettings(port=0, traces=traces, drain_seconds=0)
+    settings = ServiceSettings(port=0, traces=traces, metrics=metrics, drain_seconds=0)
     telemetry = start_telemetry(f"hop-{next_port}", settings)
-    channel = open_channel(f"127.0.0.1:{next_port}", services=[SERVICE], tracer=telemetry.tracer)
+    channel = open_channel(f"127.0.0.1:{next_port}", services=[SERVICE], tracer=telemetry.tracer, meter=telemetry.meter)
     echo = Echo(cache_pb2_grpc.CacheServiceStub(channel) if next_port else None)
     registration = Registration(SERVICE, cache_pb2_grpc.add_CacheServiceServicer_to_server, echo)
     try:
         async with (
             channel,
-            running_server(settings, name="cache", registrations=[registration], tracer=telemetry.tracer) as server,
+            running_server(
+                settings,
+                name="cache",
+                registrations=[registration],
+                tracer=telemetry.tracer,
+                meter=telemetry.meter,
+            ) as server,
         ):
             print(server.port, flush=True)
             await server.serve_until_signal()
@@ -59,4 +65,4 @@ async def serve_ours(next_port: int, traces: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_bare() if sys.argv[1] == "bare" else serve_ours(int(sys.argv[2]), sys.argv[3]))
+    asyncio.run(serve_bare() if sys.argv[1] == "bare" else serve_ours(int(sys.argv[2]), *sys.argv[3:]))

@@ -161,9 +161,9 @@ async def measure() -> list[Figure]:
     kept = sum(turn.hybrid.wording.value == "model" for turn in worded)
     print(f"  {kept} of {len(worded)} wordings of the model passed the checks; {len(CONVERSATIONS)} conversations")
     return [
-        Figure("hybrid_prompt_share", prompt_share, "of classic, decisions", ("<=", 0.1)),
-        Figure("hybrid_prompt_share_all_turns", all_prompts, "of classic", ("<=", 0.1)),
-        Figure("hybrid_cost_share", all_cost, "of classic, all turns", ("<=", 0.4)),
+        Figure("hybrid_prompt_share", prompt_share, "ratio", ("<=", 0.1)),
+        Figure("hybrid_prompt_share_all_turns", all_prompts, "ratio", ("<=", 0.1)),
+        Figure("hybrid_cost_share", all_cost, "ratio", ("<=", 0.4)),
     ]
 
 

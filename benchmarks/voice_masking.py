@@ -1,23 +1,27 @@
-"""Masked waits on simulated turns: when a caller hears the first sound, how long a silence gets, when the answer begins.
+"""Masked waits on simulated turns: the first sound, the largest silence, the beginning of the answer.
 
 `python -m benchmarks.voice_masking` prints a table of the policies, each on the same waits with a fixed seed: a model
 of half a second to a second and a voice of 280 ms, every tenth turn 1.3 to 3.3 s slower.
 """
 
+import asyncio
 import random
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from benchmarks.figure import Figure
 from libs.common.request_context import TenantId
-from services.voice.masking import UNKNOWN, Forecast, Mask, Step, StepKind, Waits, cut_at
+from services.voice.adapters.pico_speech import PicoSpeech
+from services.voice.masking import Mask, StepKind, Waits
+from services.voice.phrases import default_phrases
 
 TURNS = 2_000
 SEED = 20_251
 TENANT, PHASE = TenantId("simulated"), "diagnostic"
-# As the local voice speaks them at 8 kHz, without silence at their ends.
+# As the local voice speaks the built-in French phrases, without the silence at their ends: where it is not installed.
 LENGTHS_MS: Mapping[str, float] = {
     "filler_hum": 1_690.0,
     "filler_ok": 1_187.0,
@@ -28,9 +32,30 @@ LENGTHS_MS: Mapping[str, float] = {
 }
 
 
+def spoken_lengths() -> Mapping[str, float]:
+    """Returns how long each phrase takes the local voice now, in milliseconds."""
+
+    async def measured() -> dict[str, float]:
+        pico, wording = PicoSpeech(), default_phrases("fr")
+        try:
+            if not pico.state().can_speak:
+                return dict(LENGTHS_MS)
+            return {key: await _spoken_ms(pico, wording[key]) for key in LENGTHS_MS}
+        finally:
+            await pico.aclose()
+
+    return asyncio.run(measured())
+
+
+async def _spoken_ms(pico: PicoSpeech, text: str) -> float:
+    stream = pico.stream(text, locale="fr-FR", voice="fr-FR", sample_rate_hz=8_000)
+    async with aclosing(stream) as pieces:
+        return sum([len(piece) async for piece in pieces]) / 8.0
+
+
 @dataclass(frozen=True)
 class Heard:
-    """One turn as a caller hears it, in milliseconds after it came in: first sound, largest silence after it, answer."""
+    """One turn as a caller hears it, in milliseconds after it came in, and the largest silence within it."""
 
     first_sound: float
     largest_silence: float
@@ -87,25 +112,29 @@ def with_no_filler(all_waits: Sequence[float]) -> list[Heard]:
     return [Heard(wait, 0.0, wait, ()) for wait in all_waits]
 
 
-def with_a_random_filler(all_waits: Sequence[float], seed: int = SEED) -> list[Heard]:
+def with_a_random_filler(
+    all_waits: Sequence[float], lengths: Mapping[str, float] = LENGTHS_MS, seed: int = SEED
+) -> list[Heard]:
     """Returns the turns with one filler at once, whichever, and nothing after it."""
     random_source = random.Random(seed)
-    fillers = [length for key, length in LENGTHS_MS.items() if key.startswith("filler")]
+    fillers = [length for key, length in lengths.items() if key.startswith("filler")]
     ends = [random_source.choice(fillers) for _ in all_waits]
     return [
         Heard(1.0, max(0.0, wait - end), max(wait, end), ("filler",)) for wait, end in zip(all_waits, ends, strict=True)
     ]
 
 
-def with_a_mask(all_waits: Sequence[float], *, gated: bool = False) -> list[Heard]:
+def with_a_mask(
+    all_waits: Sequence[float], lengths: Mapping[str, float] = LENGTHS_MS, *, gated: bool = False
+) -> list[Heard]:
     """Returns the turns as the service masks them, learning from each; `gated` never begins at once."""
     learned, last, heard = Waits(), "", list[Heard]()
     for wait in all_waits:
         forecast = learned.forecast(TENANT, PHASE)
         if gated:
             forecast = replace(forecast, p50=0.0)
-        mask = Mask(forecast=forecast, phase=PHASE, lengths=LENGTHS_MS, last_filler=last)
-        heard.append(hear(mask, wait))
+        mask = Mask(forecast=forecast, phase=PHASE, lengths=lengths, last_filler=last)
+        heard.append(hear(mask, wait, lengths))
         last = mask.last_filler
         learned.observe(TENANT, PHASE, wait)
     return heard
@@ -126,20 +155,20 @@ def row(policy: str, heard: Sequence[Heard]) -> Row:
     )
 
 
-def table() -> list[Row]:
-    """Returns the policies, each on the same waits."""
+def table(lengths: Mapping[str, float] = LENGTHS_MS) -> list[Row]:
+    """Returns the policies, each on the same waits and with phrases of these lengths."""
     all_waits = waits()
     return [
         row("none", with_no_filler(all_waits)),
-        row("a random filler at once", with_a_random_filler(all_waits)),
-        row("gate and chain", with_a_mask(all_waits, gated=True)),
-        row("as served: at once, and chain", with_a_mask(all_waits)),
+        row("a random filler at once", with_a_random_filler(all_waits, lengths)),
+        row("gate and chain", with_a_mask(all_waits, lengths, gated=True)),
+        row("as served: at once, and chain", with_a_mask(all_waits, lengths)),
     ]
 
 
 def figures() -> list[Figure]:
     """Returns what the policy promises, simulated now."""
-    rows = table()
+    rows = table(spoken_lengths())
     bare, served = rows[0], rows[-1]
     return [
         Figure("voice_silence_p95", served.silence_p95, "ms", ("<=", 400)),
@@ -149,10 +178,15 @@ def figures() -> list[Figure]:
     ]
 
 
+async def measure() -> list[Figure]:
+    """As `figures`, off the event loop, because it runs one of its own."""
+    return await asyncio.to_thread(figures)
+
+
 def main() -> int:
     """Prints the table, then the figures; returns 1 when one falls short."""
     print(f"{'policy':32} {'first p50':>9} {'p99':>7} {'silence mean':>12} {'p95':>7} {'max':>7} {'answer mean':>11}")
-    for each in table():
+    for each in table(spoken_lengths()):
         print(
             f"{each.policy:32} {each.first_sound_p50:9.0f} {each.first_sound_p99:7.0f} {each.silence_mean:12.0f} "
             f"{each.silence_p95:7.0f} {each.silence_max:7.0f} {each.answer_mean:11.0f}"

@@ -7,13 +7,17 @@ from tools.chat import chat
 from tools.demo import demo
 from tools.drill import drill
 from tools.ingest import ingest
+from tools.learn import learn, patterns
 from tools.ops import ops
+from tools.preflight import preflight
 from tools.quicktest import quicktest
 from tools.replay import replays
 from tools.report import report
 from tools.say import say
+from tools.support_bundle import support_bundle
 from tools.tenants import tenants
 from tools.up import up
+from tools.voice import voice
 from tools.weekly import weekly
 
 app = typer.Typer(
@@ -29,8 +33,11 @@ app.command()(up)
 app.command()(chat)
 app.command()(say)
 app.command()(ingest)
+app.command()(learn)
 app.add_typer(tenants, name="tenants")
+app.add_typer(patterns, name="patterns")
 app.add_typer(cache, name="cache")
+app.add_typer(voice, name="voice")
 app.add_typer(ops, name="ops")
 app.add_typer(replays, name="replay")
 app.add_typer(drill, name="drill")
@@ -38,6 +45,8 @@ report.command()(weekly)
 app.add_typer(report, name="report")
 app.command()(demo)
 app.command()(quicktest)
+app.command()(preflight)
+app.command()(support_bundle)
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from libs.common.errors import InvalidRequest
 from repartee.v1 import rollout_pb2, rollout_pb2_grpc, router_pb2, router_pb2_grpc
-from tools.connection import DEFAULT_PORT_BASE, Connection, PortBaseOption, console, run
+from tools.connection import DEFAULT_PORT_BASE, Connection, HostOption, PortBaseOption, console, run
+from tools.isolation_drill import drill_isolation
 from tools.rollback_drill import Measured, Probe, Replica, Scene, play
 from tools.stack import StackOptions, free_port_base, running_stack
 from tools.tenants import apply_folder
@@ -24,9 +25,20 @@ _LONGEST_PROBE_SECONDS = 2.0
 drill = typer.Typer(help="Stage an emergency, and see whether what was promised holds.", no_args_is_help=True)
 
 
-@drill.callback()
-def _group() -> None:  # pyright: ignore[reportUnusedFunction]  # a group keeps its name with a single verb
-    pass
+@drill.command()
+def isolation(
+    companies: Annotated[
+        list[int] | None, typer.Option(help="How many companies; repeatable.", show_default="10 and 1000", min=2)
+    ] = None,
+    host: HostOption = "127.0.0.1",
+    port_base: PortBaseOption = DEFAULT_PORT_BASE,
+) -> None:
+    """Keep an answer to the same question for many companies, then ask for it as each of them and as strangers.
+
+    The exit code is 1 when one company is given another's answer. The companies are made for the drill and forgotten.
+    """
+    operator = Connection.for_operator(host=host, port_base=port_base)
+    run(lambda: drill_isolation(operator, tuple(companies or (10, 1000))))
 
 
 @drill.command()

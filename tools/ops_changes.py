@@ -118,7 +118,7 @@ def rollout(
             plan=plan,
             switch_policy=_policy(pin, before),
             # What is kept was read a moment ago, so it must still be so.
-            expected_version=expected_version or (0 if percent is not None or plan else before.version),
+            expected_version=expected_version or before.version,
             reason=reason,
             auto_advance=auto_advance,
             always_hybrid=before.always_hybrid if always is None else [each for each in always if each],

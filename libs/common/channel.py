@@ -13,6 +13,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from opentelemetry.trace import Tracer
 
 from libs.common.interceptors.outgoing import CallingChannel
+from libs.common.metrics import Meter
 from libs.common.settings import ServiceSettings
 
 _MAX_RECEIVE_BYTES = 16 * 1024 * 1024
@@ -49,6 +50,7 @@ def open_channel(
     name: str = "repartee",
     tls: ClientTls | None = None,
     tracer: Tracer | None = None,
+    meter: Meter | None = None,
     authorization: str | None = None,
 ) -> grpc.aio.Channel:
     """Returns a channel to `target` (`host:port`, `dns:///…` or `unix:…`) for stubs of `services`.
@@ -74,7 +76,7 @@ def open_channel(
         if tls is None
         else grpc.aio.secure_channel(target, tls.credentials(), options=options)
     )
-    return CallingChannel(inner, authorization=authorization, tracer=tracer)
+    return CallingChannel(inner, authorization=authorization, tracer=tracer, meter=meter)
 
 
 def service_config(services: Sequence[ServiceDescriptor]) -> dict[str, Any]:

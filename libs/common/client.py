@@ -171,10 +171,10 @@ def _toggle(tenant: str, reason: str, expected_version: int) -> rollout_pb2.Togg
     return rollout_pb2.ToggleHybridRequest(tenant_id=tenant, reason=reason, expected_version=expected_version)
 
 
-def call_blocking(method: Any, request: Any, metadata: Metadata) -> Any:
+def call_blocking(method: Any, request: Any, metadata: Metadata, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Any:
     """Returns the response; raises RemoteError."""
     try:
-        return method(request, metadata=metadata, timeout=TIMEOUT_SECONDS)
+        return method(request, metadata=metadata, timeout=timeout_seconds)
     except grpc.RpcError as failure:
         # A blocking call's error has the same methods as an asyncio one's.
         raise from_rpc_error(cast(grpc.aio.AioRpcError, failure)) from failure

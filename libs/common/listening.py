@@ -1,4 +1,4 @@
-"""What a server listens on, with which limits and which certificates."""
+"""What a server listens on, and with which limits."""
 
 import ipaddress
 
@@ -38,8 +38,9 @@ def server_options(max_receive_bytes: int) -> list[tuple[str, int]]:
     return [
         # Two servers on one port would share its calls in silence.
         ("grpc.so_reuseport", 0),
-        # Bounds what one connection can ask for at once, and with it a rapid reset.
-        ("grpc.max_concurrent_streams", 100),
+        # Bounds what one connection can ask for at once, and with it a rapid reset. Far above what a server takes
+        # (`max_concurrent_calls`): beyond this one, gRPC's own clients see calls fail without a reason.
+        ("grpc.max_concurrent_streams", 1000),
         # gRPC adds 10 % of jitter. Without an age, clients never learn of new replicas.
         ("grpc.max_connection_age_ms", 60_000),
         ("grpc.max_connection_age_grace_ms", int(MAX_STREAM_SECONDS * 1000)),
@@ -50,14 +51,11 @@ def server_options(max_receive_bytes: int) -> list[tuple[str, int]]:
     ]
 
 
-def listen(server: grpc.aio.Server, settings: ServiceSettings, name: str) -> int:
-    """Makes `server` listen; returns its port. Raises PreconditionFailed (PORT_TAKEN, TLS_FILES)."""
-    host = settings.host
-    if host.startswith("unix:"):
-        address = host
-    else:
-        address = f"[{host}]:{settings.port}" if ":" in host and not host.startswith("[") else f"{host}:{settings.port}"
-    credentials = _server_credentials(settings)
+def listen(
+    server: grpc.aio.Server, settings: ServiceSettings, name: str, *, credentials: grpc.ServerCredentials | None = None
+) -> int:
+    """Makes `server` listen, in plaintext without credentials; returns its port. Raises PreconditionFailed."""
+    address = _address(settings.host, settings.port)
     try:
         if credentials is not None:
             return server.add_secure_port(address, credentials)
@@ -69,16 +67,20 @@ def listen(server: grpc.aio.Server, settings: ServiceSettings, name: str) -> int
         ) from None
 
 
-def _server_credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
-    cert, key, ca = settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file
-    if cert is None and key is None:
-        return None
-    if cert is None or key is None:
-        raise PreconditionFailed("TLS_FILES", "Set both REPARTEE_TLS_CERT_FILE and REPARTEE_TLS_KEY_FILE, or neither.")
+def listen_for_probes(server: grpc.aio.Server, settings: ServiceSettings, name: str) -> None:
+    """Makes `server` listen on the health port, always in plaintext. Raises PreconditionFailed (PORT_TAKEN)."""
+    host = "127.0.0.1" if settings.host.startswith("unix:") else settings.host
+    address = _address(host, settings.health_port)
     try:
-        roots = ca.read_bytes() if ca is not None else None
-        return grpc.ssl_server_credentials([(key.read_bytes(), cert.read_bytes())], roots, ca is not None)
-    except OSError as error:
+        server.add_insecure_port(address)
+    except RuntimeError:
         raise PreconditionFailed(
-            "TLS_FILES", f"A TLS file cannot be read ({type(error).__name__}): {error.filename!r}."
+            "PORT_TAKEN",
+            f"{name} cannot answer probes on {address}: set REPARTEE_HEALTH_PORT to a free port.",
         ) from None
+
+
+def _address(host: str, port: int) -> str:
+    if host.startswith("unix:"):
+        return host
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"

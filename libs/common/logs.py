@@ -9,9 +9,14 @@ from typing import Literal
 from libs.common.request_context import current_or_none
 from libs.common.telemetry import current_trace_id
 
+# Vendors' clients: a line a call at INFO, and at DEBUG whole requests, with what customers wrote and with keys.
+_TOO_TALKATIVE = ("openai", "httpx", "httpx2", "httpcore", "httpcore2", "cohere", "elevenlabs")
+
 
 def set_up_logging(level: str, form: Literal["human", "json"]) -> None:
-    """Sends every log record of the process to stdout."""
+    """Sends every log record of the process to stdout; those of vendors' clients only from WARNING on."""
+    for name in _TOO_TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter() if form == "json" else HumanFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -17,20 +17,33 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from opentelemetry.trace import Tracer
 
+from libs.common.certificates import CertificateFiles
 from libs.common.credentials import Authenticator, open_authenticator
 from libs.common.errors import ReparteeError
 from libs.common.interceptors.admission import Load
 from libs.common.interceptors.incoming import Rules
 from libs.common.interceptors.registration import register
-from libs.common.listening import MAX_STREAM_SECONDS, check_listening, is_loopback_host, listen, server_options
+from libs.common.listening import (
+    MAX_STREAM_SECONDS,
+    check_listening,
+    is_loopback_host,
+    listen,
+    listen_for_probes,
+    server_options,
+)
 from libs.common.logs import set_up_logging
+from libs.common.measures import Measures
+from libs.common.metrics import Meter
 from libs.common.process_status import DependencyState, StatusServicer, no_dependencies
 from libs.common.settings import ServiceSettings, load_settings
+from libs.common.upkeep import Upkeep
 from repartee.v1 import common_pb2, common_pb2_grpc
 
 _log = logging.getLogger(__name__)
 
 __all__ = ["DependencyState", "Registration", "RunningServer", "run_service", "running_server"]
+
+_DAY_SECONDS = 86_400.0
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -121,6 +134,7 @@ async def running_server(
     registrations: Sequence[Registration],
     authenticator: Authenticator | None = None,
     tracer: Tracer | None = None,
+    meter: Meter | None = None,
     dependencies: Callable[[], Sequence[DependencyState]] = no_dependencies,
     default_deadline_seconds: float = 8.0,
     max_deadline_seconds: float = 60.0,
@@ -136,21 +150,29 @@ async def running_server(
     """
     is_local = is_loopback_host(settings.host)
     check_listening(settings, name)
+    certificate = CertificateFiles.of(settings)
+
+    def states() -> Sequence[DependencyState]:
+        return [*dependencies(), certificate.state()] if certificate is not None else dependencies()
+
     rules = Rules(
         authenticator=authenticator
         or open_authenticator(credentials_file=settings.credentials_file, allow_dev=is_local),
         load=Load(settings.max_concurrent_calls),
         local_only=is_local,
         tracer=tracer,
+        meter=meter,
         default_deadline=default_deadline_seconds,
         max_deadline=max_deadline_seconds,
         max_stream=MAX_STREAM_SECONDS,
     )
+    if meter is not None:
+        _measure(meter, rules.load, states, certificate)
     server = grpc.aio.server(options=server_options(max_receive_bytes))
     status = Registration(
         common_pb2.DESCRIPTOR.services_by_name["StatusService"],
         common_pb2_grpc.add_StatusServiceServicer_to_server,
-        StatusServicer(name, dependencies),
+        StatusServicer(name, states),
     )
     served = [*registrations, status]
     for each in served:
@@ -158,16 +180,24 @@ async def running_server(
     health_servicer = _add_health(server)
     names = [each.service.full_name for each in served]
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    port = listen(server, settings, name)
+    credentials = certificate.credentials() if certificate is not None else None
+    port = listen(server, settings, name, credentials=credentials)
     await server.start()
+    probed = await _serve_probes(settings, name, health_servicer)
     for each in ["", *names]:
         await health_servicer.set(each, _SERVING)
     _log.info("%s %s serves on %s port %d", name, version("repartee"), settings.host, port)
     running = RunningServer(server, health_servicer, port, settings, on_stopping)
+    upkeep = Upkeep(after_failure_seconds=_DAY_SECONDS)
+    if certificate is not None:
+        upkeep.start(certificate.tell, name="looking after the TLS certificate", every_seconds=_DAY_SECONDS)
     try:
         yield running
     finally:
+        await upkeep.stop()
         await running.stop()
+        if probed is not None:
+            await probed.stop(None)
 
 
 def run_service(serve: Coroutine[Any, Any, None]) -> None:
@@ -183,6 +213,31 @@ def run_service(serve: Coroutine[Any, Any, None]) -> None:
         for each in error.violations:
             sys.stderr.write(f"  {each.field}: {each.description}\n")
         raise SystemExit(1) from None
+
+
+async def _serve_probes(settings: ServiceSettings, name: str, health_servicer: Health) -> grpc.aio.Server | None:
+    """Serves health checks on a port of their own, until it is stopped; None where the settings name no port."""
+    if not settings.health_port:
+        return None
+    server = grpc.aio.server(options=server_options(1 << 14))
+    cast("Any", health_pb2_grpc).add_HealthServicer_to_server(health_servicer, server)
+    listen_for_probes(server, settings, name)
+    await server.start()
+    return server
+
+
+def _measure(
+    meter: Meter,
+    load: Load,
+    dependencies: Callable[[], Sequence[DependencyState]],
+    certificate: CertificateFiles | None,
+) -> None:
+    meter.gauge(Measures.IN_FLIGHT, lambda: [((), load.in_flight)])
+    meter.gauge(
+        Measures.DEPENDENCY_UP, lambda: [((each.name,), float(each.state != "degraded")) for each in dependencies()]
+    )
+    if certificate is not None:
+        meter.gauge(Measures.CERTIFICATE, lambda: [((), certificate.remaining_seconds())])
 
 
 def _add_health(server: grpc.aio.Server) -> Health:

@@ -20,6 +20,12 @@ class ServiceSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(0, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    health_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Second port, in plaintext, for health checks only: probes speak no TLS. 0 is none.",
+    )
     insecure_listen: bool = Field(
         False,
         description="Allow listening beyond loopback without TLS, as inside a cluster with an encrypting network.",
@@ -36,9 +42,15 @@ class ServiceSettings(BaseSettings):
         None, description="YAML file of issued credentials; without it only development credentials on loopback."
     )
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey to keep things in; memory when empty.")
+    redis_seconds: float = Field(
+        0.06, gt=0, le=5, description="Longest wait for one exchange with Redis; a turn then goes on without it."
+    )
     redis_prefix: str = Field("", description="Put before every key, where several systems share one Redis.")
     state_dir: Path | None = Field(None, description="Folder for what the embedded defaults keep.")
     traces: str = Field("none", description="Where spans go: `none`, `console`, `file:PATH` or `otlp`.")
+    metrics: str = Field(
+        "none", description="Where metrics go: `none`, `prometheus:PORT` for a scraped endpoint, or `otlp`."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log level shown.")
     log_format: Literal["human", "json"] = Field("human", description="Form of a log line.")
     drain_seconds: float = Field(
@@ -57,6 +69,15 @@ class ServiceSettings(BaseSettings):
         if traces in {"none", "console", "otlp"} or (traces.startswith("file:") and len(traces) > len("file:")):
             return traces
         raise ValueError("expected `none`, `console`, `file:PATH` or `otlp`")
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_is_known(cls, metrics: str) -> str:
+        kind, _, port = metrics.partition(":")
+        is_port = port.isascii() and port.isdigit() and int(port) <= 65535
+        if metrics in {"none", "otlp"} or (kind == "prometheus" and is_port):
+            return metrics
+        raise ValueError("expected `none`, `otlp` or `prometheus:PORT`")
 
 
 _S = TypeVar("_S", bound=BaseSettings)

@@ -1,4 +1,4 @@
-"""Traces of a process: names of spans and attributes, the tracer, and where spans go."""
+"""Traces and metrics of a process: names of attributes, the tracer, the meter, and where both go."""
 
 import contextlib
 from collections.abc import Callable, Generator
@@ -8,6 +8,8 @@ from typing import Final
 
 from opentelemetry.trace import NoOpTracer, Tracer
 
+from libs.common.metric_export import open_meter
+from libs.common.metrics import Meter
 from libs.common.settings import ServiceSettings
 from libs.common.span_export import open_tracer
 from libs.common.spans import CURRENT, RecordingTracer
@@ -33,18 +35,31 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """The tracer of a process. `shutdown` writes what is still waiting and may block for up to its exporter's limit."""
+    """The tracer and meter of a process; no meter where nobody asks for metrics.
+
+    `shutdown` writes what is still waiting and may block for up to its exporters' limits.
+    """
 
     tracer: Tracer
     shutdown: Callable[[], None] = _nothing
+    meter: Meter | None = None
 
 
 def start_telemetry(service: str, settings: ServiceSettings) -> Telemetry:
-    """Returns the tracer that `settings.traces` asks for; one that records nothing for `none`."""
+    """Returns the tracer that `settings.traces` asks for, one that records nothing for `none`, and the meter.
+
+    Metrics need a running event loop. Raises PreconditionFailed (PORT_TAKEN) where theirs cannot be had.
+    """
+    closing = contextlib.ExitStack()
+    meter = None
+    if settings.metrics != "none":
+        meter, stop = open_meter(service, settings.metrics, host=settings.host)
+        closing.callback(stop)
     if settings.traces == "none":
-        return Telemetry(NoOpTracer())
+        return Telemetry(NoOpTracer(), closing.close, meter)
     tracer, shutdown = open_tracer(service, settings.traces)
-    return Telemetry(tracer, shutdown)
+    closing.callback(shutdown)
+    return Telemetry(tracer, closing.close, meter)
 
 
 def current_trace_id() -> str:

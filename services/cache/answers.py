@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from libs.common.embedding.port import Embedder
 from libs.common.errors import Unavailable
-from libs.common.request_context import Principal
+from libs.common.request_context import Principal, TenantId
 from libs.common.stages import Stages, no_stages
 from services.cache import guard
 from services.cache.admission import is_elliptical
 from services.cache.counters import EXACT_HITS, GUARD_REJECTS, SEAL_FAILURES, Counters
 from services.cache.entries import Entry, Vector, scope_of
+from services.cache.essence import essence
 from services.cache.fingerprint import fingerprint, language_of, normalise
 from services.cache.index_following import IndexFollower
 from services.cache.lookup import (
@@ -33,16 +34,15 @@ from services.cache.lookup import (
     Lookup,
     Question,
 )
+from services.cache.rarity import Rarities
 from services.cache.reading import Reading, read_question
-from services.cache.store import AnswerStore, Policies, Policy, Snapshot
+from services.cache.store import AnswerStore, Nearest, Policies, Policy, Snapshot
+from services.cache.store_health import StoreHealth
 from services.cache.tenant_index import Verdict
 
 _log = logging.getLogger(__name__)
 
 CANDIDATES = 5
-# After so many faults in a row, one lookup a second finds out whether the store is back; the others do not wait for it.
-_FAULTS_BEFORE_REST = 3
-_REST_SECONDS = 1.0
 _FLOAT_SLACK = 1e-6
 # No operator and no tenant gets answers to questions that are less alike, whatever a bundle says.
 THRESHOLD_FLOOR = 0.8
@@ -55,7 +55,10 @@ def _draw() -> float:
 
 
 class Answers:
-    """Looks answers up. Every fault of the store is a miss within `store_budget_seconds`; the embedder has its own."""
+    """Looks answers up. Every fault of the store is a miss within `store_budget_seconds`; the embedder has its own.
+
+    `nearest` finds candidates; without one, the follower's indexes in memory do.
+    """
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Answers:
         policies: Policies,
         follower: IndexFollower,
         counters: Counters,
+        nearest: Nearest | None = None,
         store_budget_seconds: float = 0.12,
         embed_timeout_seconds: float = 1.0,
         now: Callable[[], float] = time.time,
@@ -78,6 +82,7 @@ class Answers:
         self._embedder = embedder
         self._policies = policies
         self._follower = follower
+        self._nearest: Nearest = nearest or follower
         self._counters = counters
         self._store_budget_seconds = store_budget_seconds
         self._embed_timeout_seconds = embed_timeout_seconds
@@ -87,8 +92,8 @@ class Answers:
         self._threshold_floor = threshold_floor
         self._sample_share = sample_share
         self._draw = draw
-        self._faults = 0
-        self._resting_until = 0.0
+        self._rarities = Rarities()
+        self._health = StoreHealth(clock)
 
     async def look_up(self, owner: Principal, question: Question) -> Lookup:
         """Returns a hit of the owner's own tenant, agent and language, or why there is none. Counts and logs it."""
@@ -120,7 +125,7 @@ class Answers:
             return Lookup(miss_reason=EMPTY_QUERY)
         if question.awaiting_slot:
             return Lookup(miss_reason=SLOT_IN_PROGRESS)
-        if self._is_resting():
+        if self._health.is_resting():
             return Lookup(miss_reason=STORE_UNAVAILABLE)
         tenant = owner.require_tenant()
         policy = await self._policies.of(tenant)
@@ -134,7 +139,7 @@ class Answers:
             with self._stages("exact"):
                 async with asyncio.timeout(self._store_budget_seconds):
                     first = await self._read(owner, [key, known.entry_id] if known else [key])
-            self._faults = 0
+            self._health.note_answer()
             # What the store may still take: its budget is one for the whole lookup, without the embedder's time.
             store_seconds = self._store_budget_seconds - (self._clock() - begun)
             threshold = self._threshold(policy, question, first)
@@ -154,7 +159,7 @@ class Answers:
                 entry, score = found.hit.entry, found.hit.confidence
                 self._follower.remember(owner, wording, Verdict(entry.entry_id, entry.question, score, policy))
         except (Unavailable, TimeoutError) as error:
-            self._note_fault(error)
+            self._health.note_fault(error)
             return Lookup(miss_reason=STORE_UNAVAILABLE)
         if is_stale and found.miss_reason == NO_CANDIDATE:
             return Lookup(miss_reason=STALE_EPOCH, vector=found.vector, threshold=threshold, key=key)
@@ -183,9 +188,15 @@ class Answers:
         if vector is None:
             return Lookup(miss_reason=NO_CANDIDATE, threshold=threshold)
         async with asyncio.timeout(store_seconds):
-            index = await self._follower.up_to_date(owner, first.version)
-            scope = scope_of(agent=question.agent, language=language, embedder_id=self._embedder.embedder_id)
-            near = index.search(scope, vector, count=CANDIDATES, epoch=first.epoch, now=self._now())
+            near = await self._nearest.nearest(
+                owner,
+                vector,
+                scope=scope_of(agent=question.agent, language=language, embedder_id=self._embedder.embedder_id),
+                count=CANDIDATES,
+                epoch=first.epoch,
+                version=first.version,
+                now=self._now(),
+            )
             if not near:
                 return Lookup(miss_reason=NO_CANDIDATE, vector=vector, threshold=threshold)
             wanted = near if is_dry_run else [pair for pair in near if pair[1] >= threshold - _FLOAT_SLACK]
@@ -200,7 +211,7 @@ class Answers:
             if entry is None or served is None:
                 judged.append(Candidate(entry_id, score, STALE_EPOCH if entry else NO_CANDIDATE))
                 continue
-            refused = self._refuse(asked, entry, language, policy)
+            refused = self._refuse(owner.require_tenant(), asked, entry, language, policy)
             if score < threshold - _FLOAT_SLACK:
                 judged.append(Candidate(entry_id, score, BELOW_THRESHOLD, refused.rule if refused else ""))
             elif refused is not None:
@@ -246,14 +257,18 @@ class Answers:
             return None
         return Hit(entry, kind, confidence, max(0.0, now - entry.stored_at))
 
-    def _refuse(self, asked: Reading, entry: Entry, language: str, policy: Policy) -> guard.Refusal | None:
+    def _refuse(
+        self, tenant: TenantId, asked: Reading, entry: Entry, language: str, policy: Policy
+    ) -> guard.Refusal | None:
         stored = read_question(entry.question, language=language, country=policy.country, places=policy.places)
-        return guard.refuse(asked, stored, language=language)
+        words = self._rarities.of(tenant, language)
+        words.add(entry.entry_id, stored.content)
+        return guard.refuse(asked, stored, language=language, rarity=words.bits)
 
     async def _embed(self, text: str) -> Vector | None:
         try:
             async with asyncio.timeout(self._embed_timeout_seconds):
-                return (await self._embedder.embed([text]))[0]
+                return (await self._embedder.embed([essence(text)]))[0]
         except (Unavailable, TimeoutError) as error:
             _log.warning("the semantic tier is passed over: no embedding (%s)", type(error).__name__)
             return None
@@ -261,18 +276,4 @@ class Answers:
     @property
     def is_degraded(self) -> bool:
         """True from the first fault of the store to its next answer."""
-        return self._faults > 0
-
-    def _is_resting(self) -> bool:
-        now = self._clock()
-        if self._faults < _FAULTS_BEFORE_REST:
-            return False
-        if now < self._resting_until:
-            return True
-        self._resting_until = now + _REST_SECONDS  # this caller finds out; the others go on resting
-        return False
-
-    def _note_fault(self, error: Exception) -> None:
-        self._faults += 1
-        self._resting_until = self._clock() + _REST_SECONDS
-        _log.warning("Cache sémantique désactivé: the store does not answer (%s)", type(error).__name__)
+        return self._health.is_degraded

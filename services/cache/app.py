@@ -1,9 +1,11 @@
 """Wires the cache service: settings, store, embedder, use cases, servicers, `main`."""
 
+import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from libs.common.embedding.choose import open_embedder
+from libs.common.errors import PreconditionFailed, Unavailable
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
@@ -16,6 +18,7 @@ from services.cache.adapters.memory_answers import MemoryAnswers
 from services.cache.adapters.memory_leases import MemoryLeases
 from services.cache.adapters.redis_answers import RedisAnswers
 from services.cache.adapters.redis_leases import RedisLeases
+from services.cache.adapters.redisearch_nearest import RedisearchNearest
 from services.cache.admin import CacheAdminServicer
 from services.cache.answers import Answers
 from services.cache.canary import Canary
@@ -23,6 +26,7 @@ from services.cache.counters import Counters
 from services.cache.flights import Flights, Leases
 from services.cache.index_following import IndexFollower
 from services.cache.keeping import Keeping
+from services.cache.reading import warm_up as warm_up_reading
 from services.cache.rechecking import Rechecking
 from services.cache.servicer import CacheServicer
 from services.cache.settings import CacheSettings
@@ -46,6 +50,7 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
         stack.push_async_callback(embedder.aclose)
         # Before the server takes calls, so that no lookup waits for the model to load.
         await embedder.warm_up()
+        warm_up_reading()
         policies = BundlePolicies(directory)
         counters = await stack.enter_async_context(Counters(store))
         follower = IndexFollower(store, TenantIndexes(max_bytes=settings.cache_index_bytes), counters)
@@ -55,6 +60,7 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
             policies=policies,
             follower=follower,
             counters=counters,
+            nearest=await _open_nearest(settings, stack, dimensions=embedder.dimensions),
             store_budget_seconds=settings.cache_store_budget_seconds,
             embed_timeout_seconds=settings.cache_embed_timeout_seconds,
             stages=stages(telemetry.tracer),
@@ -82,6 +88,7 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
                 name="cache",
                 registrations=_registrations(servicer, admin),
                 tracer=telemetry.tracer,
+                meter=telemetry.meter,
                 dependencies=lambda: [_redis_state(settings, answers), *_isolation_state(settings, canary)],
             )
         )
@@ -89,12 +96,13 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
 
 
 def _connect(
-    settings: CacheSettings, stack: AsyncExitStack, *, db: int | None, timeout_seconds: float = 0.06
+    settings: CacheSettings, stack: AsyncExitStack, *, db: int | None, at_least_seconds: float = 0.0
 ) -> RedisStore | None:
     if settings.redis_url is None:
         return None
     url = settings.redis_url.get_secret_value()
-    store = RedisStore.connect(url, db=db, prefix=settings.redis_prefix, timeout_seconds=timeout_seconds)
+    seconds = max(settings.redis_seconds, at_least_seconds)
+    store = RedisStore.connect(url, db=db, prefix=settings.redis_prefix, timeout_seconds=seconds)
     stack.push_async_callback(store.aclose)
     return store
 
@@ -104,8 +112,32 @@ def _open_store(settings: CacheSettings, stack: AsyncExitStack) -> RedisAnswers 
     kept = _connect(settings, stack, db=settings.cache_redis_db)
     if kept is None:
         return MemoryAnswers(capacity=capacity, capacity_bytes=capacity_bytes)
-    patient = _connect(settings, stack, db=settings.cache_redis_db, timeout_seconds=_PATIENCE_SECONDS)
-    return RedisAnswers(kept, patient=patient, capacity=capacity, capacity_bytes=capacity_bytes)
+    patient = _connect(settings, stack, db=settings.cache_redis_db, at_least_seconds=_PATIENCE_SECONDS)
+    return RedisAnswers(
+        kept,
+        patient=patient,
+        capacity=capacity,
+        capacity_bytes=capacity_bytes,
+        keeps_vectors=settings.cache_index == "redisearch",
+    )
+
+
+async def _open_nearest(settings: CacheSettings, stack: AsyncExitStack, *, dimensions: int) -> RedisearchNearest | None:
+    """Returns None for the indexes in memory."""
+    if settings.cache_index == "memory":
+        return None
+    store = _connect(settings, stack, db=settings.cache_redis_db)
+    if store is None or (settings.cache_redis_db and not settings.redis_prefix):
+        raise PreconditionFailed(
+            "QUERY_ENGINE_DATABASE",
+            "REPARTEE_CACHE_INDEX=redisearch needs a Redis with the query engine, which knows database 0 only: "
+            "set REPARTEE_REDIS_URL, and REPARTEE_CACHE_REDIS_DB=0 or a REPARTEE_REDIS_PREFIX.",
+        )
+    nearest = RedisearchNearest(store, dimensions=dimensions)
+    # Without a Redis the service starts all the same, and makes the index when the first lookup needs it.
+    with contextlib.suppress(Unavailable):
+        await nearest.prepare()
+    return nearest
 
 
 def _open_leases(settings: CacheSettings, stack: AsyncExitStack) -> Leases:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from types import TracebackType
 from typing import Self
 
@@ -27,7 +26,7 @@ class Counters:
     def __init__(self, store: CounterStore, *, flush_seconds: float = 1.0) -> None:
         self._store = store
         self._flush_seconds = flush_seconds
-        self._waiting: dict[TenantId, Counter[str]] = {}
+        self._waiting: dict[TenantId, dict[str, int]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -56,23 +55,23 @@ class Counters:
         tenant = owner.require_tenant()
         counts = self._waiting.get(tenant)
         if counts is None:
-            counts = self._waiting[tenant] = Counter()
-        counts[name] += count
+            counts = self._waiting[tenant] = {}
+        counts[name] = counts.get(name, 0) + count
 
     async def flush(self) -> None:
         """Writes what is waiting; keeps it when the store fails."""
-        waiting, self._waiting = self._waiting, {}
+        # One line a tenant, whoever called for it.
+        waiting = {Principal(subject="cache", tenant=tenant): counts for tenant, counts in self._waiting.items()}
+        self._waiting = {}
         if not waiting:
             return
         try:
-            # One line a tenant, whoever called for it.
-            await self._store.add(
-                {Principal(subject="cache", tenant=tenant): counts for tenant, counts in waiting.items()}
-            )
+            await self._store.add(waiting)
         except Unavailable as error:
             _log.warning("the cache's counts wait for the store (%s)", error.reason)
-            for tenant, counts in waiting.items():
-                self._waiting.setdefault(tenant, Counter()).update(counts)
+            for owner, counts in waiting.items():
+                for name, count in counts.items():
+                    self.add(owner, name, count)
 
     async def _write_forever(self) -> None:
         while True:

@@ -31,9 +31,7 @@ class Refusal:
     detail: str
 
 
-def refuse(
-    asked: Reading, stored: Reading, *, language: str, rarity: Rarity = every_word_is_rare
-) -> Refusal | None:
+def refuse(asked: Reading, stored: Reading, *, language: str, rarity: Rarity = every_word_is_rare) -> Refusal | None:
     """Returns why the answer to `stored` may not serve `asked`, or None when every rule passes.
 
     Both must be readings in `language`. Two questions pass when they hold the same facts, the same polarity, the same
@@ -149,6 +147,8 @@ def _roles(asked: Reading, stored: Reading, language: str) -> Refusal | None:
         return Refusal(GUARD_CONTENT, "possessors differ")
     if asked.direction and stored.direction and asked.direction != stored.direction:
         return Refusal(GUARD_CONTENT, f"{asked.direction} against {stored.direction}")
+    if asked.doer and stored.doer and asked.doer != stored.doer:
+        return Refusal(GUARD_CONTENT, f"done by {asked.doer} against {stored.doer}")
     return None
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 from libs.common.request_context import Principal, TenantId
 from services.cache.counters import SEAL_FAILURES, Counters
-from services.cache.entries import Row
+from services.cache.entries import Row, Vector
 from services.cache.store import AnswerStore
 from services.cache.tenant_index import TenantIndex, TenantIndexes, Verdict
 
@@ -17,6 +17,13 @@ class IndexFollower:
         self._indexes = indexes
         self._counters = counters
         self._loads: dict[TenantId, asyncio.Task[None]] = {}
+
+    async def nearest(
+        self, owner: Principal, vector: Vector, *, scope: str, count: int, epoch: int, version: int, now: float
+    ) -> list[tuple[str, float]]:
+        """See Nearest: an exact search in this process's memory."""
+        index = await self.up_to_date(owner, version)
+        return index.search(scope, vector, count=count, epoch=epoch, now=now)
 
     async def up_to_date(self, owner: Principal, version: int) -> TenantIndex:
         """Returns the tenant's index at `version` or newer; callers of one tenant share a load. Raises Unavailable."""

@@ -25,6 +25,7 @@ from services.cache.admission import (
 )
 from services.cache.counters import REFUSED_PREFIX, Counters
 from services.cache.entries import Entry, Row, SourceRef, Vector, scope_of
+from services.cache.essence import essence
 from services.cache.fingerprint import fingerprint, language_of, normalise
 from services.cache.index_following import IndexFollower
 from services.cache.reading import Reading, read_question
@@ -239,7 +240,7 @@ class Keeping:
     async def _embed(self, text: str) -> Vector | None:
         try:
             async with asyncio.timeout(self._embed_timeout_seconds):
-                return (await self._embedder.embed([text]))[0]
+                return (await self._embedder.embed([essence(text)]))[0]
         except (Unavailable, TimeoutError) as error:
             _log.warning("only the exact tier will find an answer: no embedding (%s)", type(error).__name__)
             return None

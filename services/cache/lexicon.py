@@ -34,11 +34,11 @@ LIGHT_VERBS = _words(
     """
     suis es est sommes etes sont etais etait etaient sera serai seront serait ete etre ai as avons avez ont
     avais avait auras aura aurai aurez avoir eu fais fait faites font faire fera peux peut pouvez pouvons
-    peuvent puis pourrais pourrait pourriez pouvoir veux veut voulez voulons voudrais voudrait aimerais aimerait aimerions
-    souhaite souhaiterais souhaitez souhaitons desire besoin dois doit devez faut falloir sais savoir savez vais
-    va vas allez vont aller trouve trouver trouvez situe situes situee situees donner donnez dire dites indiquer
-    indiquez aider aidez obtenir obtient obtenez propose proposez proposer proposons auriez aurait existe existent
-    dispose disposez is are was were be been am do does did has have had can could
+    peuvent puis pourrais pourrait pourriez pouvoir veux veut voulez voulons voudrais voudrait aimerais aimerait
+    aimerions souhaite souhaiterais souhaitez souhaitons desire besoin dois doit devez faut falloir sais
+    savoir savez vais va vas allez vont aller trouve trouver trouvez situe situes situee situees donner donnez
+    dire dites indiquer indiquez aider aidez obtenir obtient obtenez propose proposez proposer proposons
+    auriez aurait existe existent dispose disposez is are was were be been am do does did has have had can could
     will would shall should may might must get want need like know tell help let
     """
 )
@@ -78,7 +78,11 @@ ARTICLES = _words(
 )
 # Where a movement may come from; in French also whose a thing is, so it counts with a word of movement only.
 AWAY = _words("de d du des depuis from")
-_OWNER_WORDS = {"MINE": "mon ma mes my", "YOURS": "votre vos ton ta tes your", "THEIRS": "son sa ses leur leurs his their"}
+_OWNER_WORDS = {
+    "MINE": "mon ma mes my",
+    "YOURS": "votre vos ton ta tes your",
+    "THEIRS": "son sa ses leur leurs his their",
+}
 OWNERS: Mapping[str, str] = MappingProxyType(
     {word: owner for owner, words in _OWNER_WORDS.items() for word in words.split()}
 )
@@ -101,7 +105,11 @@ QUESTION_WORDS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("where",), WHERE),
         **dict.fromkeys(_words("quel quelle quels quelles lequel laquelle which what"), WHICH),
         **dict.fromkeys(
-            _words("combien prix tarif tarifs cout couts coute coutent couter coutera vaut price prices cost costs fee fees"),
+            _words(
+                """
+                combien prix tarif tarifs cout couts coute coutent couter coutera vaut price prices cost costs fee fees
+                """
+            ),
             HOW_MUCH,
         ),
         **dict.fromkeys(_words("duree durees delai delais dure durent durer duration"), DURATION),

@@ -8,8 +8,8 @@ import functools
 
 from services.cache.stems import stem
 
-# Each line is one meaning, French before the bar and English after it, because a location is no rental in both. The first
-# word names it; a verb stands with its noun.
+# Each line is one meaning, French before the bar and English after it, because a location is a rental in French alone.
+# The first word names it; a verb stands with its noun.
 _ACTIONS = """
 annuler annulation decommander | cancel cancellation cancelling
 resilier resiliation | terminate termination
@@ -161,7 +161,7 @@ _OPPOSITE_PREFIXES = ("des", "de", "in", "im", "non", "dis", "un")
 
 def _groups(text: str, language: str) -> list[list[str]]:
     """Returns the lines of one language's side."""
-    sides = (line.partition("|")[:: 2][language == "en"].split() for line in text.strip().splitlines())
+    sides = (line.partition("|")[::2][language == "en"].split() for line in text.strip().splitlines())
     return [side for side in sides if side]
 
 

@@ -15,11 +15,14 @@ _ENGLISH_TELLING = "tell me if|tell me|let me know if|let me know|explain to me|
 _ENGLISH_WANTS = "i want|i would like|i d like|i wanted|i need"
 _ENGLISH_KNOWING = "to know if|to know|to ask if|to find out"
 _ASIDES = """
-    est ce que|est ce qu|s il vous plait|s il te plait|merci d avance|il y a|y a t il
-    |dites moi|donnez moi|indiquez moi|expliquez moi|dis moi|donne moi|ou non|ou pas|or not|que faire
-    |aidez moi|aide moi|help me|what can i do|what do i do|what should i do|i was wondering if|i wonder if
-    |do you know if|do you know|savez vous si|savez vous|do you offer|do you provide|thanks in advance|j ai une question
-    |excusez moi|excuse me|sorry to bother you|par hasard|a tout hasard|en fait|du coup
+    est ce que|est ce qu|s il vous plait|s il te plait|merci d avance|dites moi|donnez moi|indiquez moi|expliquez moi
+    |dis moi|donne moi|ou non|ou pas|or not|aidez moi|aide moi|help me|i was wondering if|i wonder if|do you know if
+    |do you know|savez vous si|savez vous|thanks in advance|j ai une question|excusez moi|excuse me
+    |sorry to bother you|par hasard|a tout hasard|en fait|du coup
+"""
+# These carry the sentence, and no meaning that another question would not have.
+_FRAMES = """
+    il y a|y a t il|que faire|what can i do|what do i do|what should i do|do you offer|do you provide
 """
 
 _MEANT: Mapping[str, str] = {
@@ -57,7 +60,9 @@ _MEANT: Mapping[str, str] = {
         |merci de proceder a|merci d
     """,
     "want": "i need to|i have to|i need|i must|we need to|we have to|we need",
-    "puis je": "est il possible de|est il possible d|est ce possible de|est ce possible d|c est possible de|possible de",
+    "puis je": """
+        est il possible de|est il possible d|est ce possible de|est ce possible d|c est possible de|possible de
+    """,
     "may i": "is it possible to|is it possible for me to|would it be possible to|am i able to|are we able to",
     "pas reussir": """
         impossible de|impossible d|arrive pas a|arrivons pas a|arrive plus a|arrivons plus a|parviens pas a
@@ -110,9 +115,11 @@ def _announcements() -> Iterator[tuple[str, ...]]:
                 yield first + second
 
 
+# Runs that a question loses nothing without, as a sentence either.
+UNSAID = frozenset((*_announcements(), *_runs(_ASIDES)))
 # By run of words. A word that begins with `<` is a question class; no words mean nothing.
 PHRASES: Mapping[tuple[str, ...], tuple[str, ...]] = MappingProxyType(
-    dict.fromkeys((*_announcements(), *_runs(_ASIDES)), ())
+    dict.fromkeys((*UNSAID, *_runs(_FRAMES)), ())
     | {run: tuple(meant.split()) for meant, runs in _MEANT.items() for run in _runs(runs)}
 )
 LONGEST_PHRASE = max(map(len, PHRASES))

@@ -1,4 +1,4 @@
-"""What kind of question it is: how much, where, when, how, whether one must; and whether it tells what is done. Pure."""
+"""What kind of question it is: how much, where, when, how; and whether it tells what is done. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,9 @@ _ABLE = frozenset(
     }
 )
 # A rule of the house stands in the same form as a deed that is done.
-_HABITS = frozenset("allowed accepted included permitted required needed located provided offered closed".split())
+_HABITS = frozenset(
+    ("allowed", "accepted", "included", "permitted", "required", "needed", "located", "provided", "offered", "closed")
+)
 
 
 @dataclass(frozen=True, slots=True)

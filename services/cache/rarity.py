@@ -10,8 +10,9 @@ Rarity = Callable[[str], float]
 
 # Of fewer questions the shares mean little, and every word counts as rare.
 MIN_QUESTIONS = 50
-_MAX_QUESTIONS = 2_000
-_MAX_TENANTS = 1_000
+# Together at most some 40 MB.
+_MAX_QUESTIONS = 500
+_MAX_TENANTS = 300
 
 
 def every_word_is_rare(_concept: str) -> float:
@@ -23,14 +24,14 @@ class QuestionWords:
     """In how many of a tenant's latest questions each concept stands."""
 
     def __init__(self) -> None:
-        self._questions: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._questions: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._counts: Counter[str] = Counter()
 
     def add(self, entry_id: str, concepts: Iterable[str]) -> None:
         """Counts an entry's question, once however often it is seen; of too many, the oldest is forgotten."""
         if entry_id in self._questions:
             return
-        self._questions[entry_id] = kept = frozenset(concepts)
+        self._questions[entry_id] = kept = tuple(set(concepts))
         self._counts.update(kept)
         if len(self._questions) > _MAX_QUESTIONS:
             _, forgotten = self._questions.popitem(last=False)

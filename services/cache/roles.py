@@ -1,13 +1,17 @@
 """Who does what to whom, and from where to where, in a question's words. Pure."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from services.cache import lexicon
 
 TO_ME, TO_YOU = "to_me", "to_you"
+ME, YOU = "me", "you"
 
 _INFINITIVE_ENDINGS = ("er", "ir", "re")
 _HAVE_WITH_YOU, _HAVE_WITH_ME = frozenset(("avez", "aviez", "aurez")), frozenset(("ai", "avais", "avons", "aurai"))
+_I_DID = frozenset((("j", "ai"), ("ai", "je"), ("have", "i"), ("did", "i")))
+_YOU_DID = frozenset((("vous", "avez"), ("avez", "vous"), ("have", "you"), ("did", "you")))
 # Between a subject and the one it is done to stands a verb, and hardly more.
 _REACH = 3
 
@@ -29,6 +33,14 @@ def direction(words: Sequence[str]) -> str:
     return ""
 
 
+def doer(words: Sequence[str]) -> str:
+    """Returns ME or YOU when the words tell which of the two did it: "j'ai perdu", "avez-vous perdu", "you lost"."""
+    pairs = set(pairwise(words))
+    if pairs & _I_DID or words[:1] == ["i"]:
+        return ME
+    return YOU if pairs & _YOU_DID or words[:1] == ["you"] else ""
+
+
 def way_before(words: Sequence[str]) -> str:
     """Returns how the next word is reached by the `words` before it: `towards`, `away`, or ''."""
     at = len(words) - 1
@@ -37,6 +49,5 @@ def way_before(words: Sequence[str]) -> str:
     if at < 0:
         return ""
     if words[at] in lexicon.AWAY:
-        # `à partir de`, `près de`, `loin de` and the like are no origin, but `jusqu'au` is a goal.
         return "away"
     return "towards" if words[at] in lexicon.TOWARDS else ""

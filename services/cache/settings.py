@@ -1,5 +1,7 @@
 """Settings of the cache service."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from libs.common.embedding.choose import EmbeddingSettings
@@ -27,6 +29,10 @@ class CacheSettings(EmbeddingSettings, ServiceSettings):
     )
     cache_index_bytes: int = Field(
         256 << 20, ge=1 << 20, description="Memory for tenants' vectors; beyond, the tenant asked for longest ago goes."
+    )
+    cache_index: Literal["memory", "redisearch"] = Field(
+        "memory",
+        description="Where vectors are compared: in this process, or by the query engine of a Redis that has one.",
     )
     cache_store_budget_seconds: float = Field(
         0.12, gt=0, le=5, description="How long Redis may take for one lookup before it becomes a miss."

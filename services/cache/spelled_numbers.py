@@ -6,13 +6,20 @@ from services.cache.lexicon import NUMBER_WORDS
 
 # `neuf` is new as often as nine, `one` and `un` stand for anything.
 _LONE = {word: digits for word, digits in NUMBER_WORDS.items() if word not in ("neuf", "one", "un", "une", "sept")}
-_ANY = "|".join(
-    sorted(
-        {*NUMBER_WORDS, *"un une vingts cents soixante seize septante nonante hundred thousand million millions".split()},
-        key=len,
-        reverse=True,
-    )
+_OTHERS = (
+    "un",
+    "une",
+    "vingts",
+    "cents",
+    "soixante",
+    "seize",
+    "septante",
+    "nonante",
+    "hundred",
+    "thousand",
+    "millions?",
 )
+_ANY = "|".join(sorted({*NUMBER_WORDS, *_OTHERS}, key=len, reverse=True))
 _RUN = re.compile(rf"(?i)(?<![\w-])(?:{_ANY})(?:[ -]+(?:et |and )?(?:{_ANY}))*(?![\w-])")
 _DIGIT_NEAR = re.compile(r"\d[ .,]?$")
 

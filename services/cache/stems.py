@@ -5,9 +5,22 @@ from typing import Protocol, cast
 
 import snowballstemmer
 
-# Words that stemming would take for another: a book is no delivery, a country no payment, a port no portability.
+# Words that stemming would take for another: a book is no delivery, a country no payment.
 _KEPT_WHOLE = frozenset(
-    "livre livres pays ferie feries fer course courses cours contact horaire horaires checkin checkout".split()
+    (
+        "livre",
+        "livres",
+        "pays",
+        "ferie",
+        "feries",
+        "fer",
+        "course",
+        "courses",
+        "cours",
+        "contact",
+        "horaire",
+        "horaires",
+    )
 )
 
 

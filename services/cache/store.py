@@ -6,7 +6,7 @@ from typing import Protocol
 
 from libs.common.facts import Places
 from libs.common.request_context import Principal, TenantId
-from services.cache.entries import Entry, Row
+from services.cache.entries import Entry, Row, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,19 @@ class Policies(Protocol):
     """Policies by tenant, from memory; a tenant that is not known yet gets the defaults. Raises nothing."""
 
     async def of(self, tenant: TenantId) -> Policy: ...
+
+
+class Nearest(Protocol):
+    """Finds the entries of one tenant whose questions are most like another. Raises Unavailable."""
+
+    async def nearest(
+        self, owner: Principal, vector: Vector, *, scope: str, count: int, epoch: int, version: int, now: float
+    ) -> list[tuple[str, float]]:
+        """Returns up to `count` (entry id, cosine), best first: of one scope, made at `epoch`, not expired at `now`.
+
+        Shows every row up to `version`. Entries that were removed meanwhile may still be among them.
+        """
+        ...
 
 
 class CounterStore(Protocol):

@@ -1,6 +1,7 @@
 """Wires the engine: settings, tenants, passages, models, the engine that REPARTEE_ENGINE names, `main`."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from libs.common.request_context import current
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
 from libs.common.spending.ledger import Ledger
+from libs.common.spending.metered_ledger import metered
 from libs.common.spending.open_ledger import open_ledger
 from libs.common.spending.price_file import load_prices
 from libs.common.telemetry import Telemetry, stages, start_telemetry
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from services.hybrid_engine.classic.answering import ClassicAnswering
     from services.hybrid_engine.hybrid.answering import HybridAnswering
 
+_log = logging.getLogger(__name__)
+
 
 @asynccontextmanager
 async def running(
@@ -54,7 +58,8 @@ async def running(
         stack.callback(telemetry.shutdown)
         store = _open_store(settings, stack)
         directory = await stack.enter_async_context(TenantDirectory(tenants or open_tenant_store(settings, store)))
-        books = ledger or await stack.enter_async_context(open_ledger(store))
+        opened = ledger or await stack.enter_async_context(open_ledger(store))
+        books = metered(opened, telemetry.meter)
 
         async def bundle_of_caller() -> TenantBundle:
             return await directory.get(current().principal.require_tenant())
@@ -75,6 +80,7 @@ async def running(
                 name=settings.name,
                 registrations=_registrations(EngineServicer(answering), admin, LlmServicer(generating)),
                 tracer=telemetry.tracer,
+                meter=telemetry.meter,
                 dependencies=lambda: _dependencies(settings, cascades),
             )
         )
@@ -95,7 +101,9 @@ def _engine(settings: EngineSettings) -> "type[HybridAnswering | ClassicAnswerin
 def _open_store(settings: EngineSettings, stack: AsyncExitStack) -> RedisStore | None:
     if settings.redis_url is None:
         return None
-    store = RedisStore.connect(settings.redis_url.get_secret_value(), prefix=settings.redis_prefix)
+    store = RedisStore.connect(
+        settings.redis_url.get_secret_value(), prefix=settings.redis_prefix, timeout_seconds=settings.redis_seconds
+    )
     stack.push_async_callback(store.aclose)
     return store
 
@@ -107,6 +115,7 @@ async def _open_passages(settings: EngineSettings, telemetry: Telemetry, stack: 
         name=settings.name,
         tls=ClientTls.of(settings),
         tracer=telemetry.tracer,
+        meter=telemetry.meter,
     )
     await stack.enter_async_context(channel)
     return RagPassages(channel, timeout_seconds=settings.retrieval_seconds)
@@ -137,12 +146,20 @@ async def _looked_after(settings: EngineSettings, cascades: Cascades) -> AsyncGe
     if settings.llm_mode_file is not None:
         work.append(follow_mode_file(settings.llm_mode_file, cascades.set_mode))
     tasks = [asyncio.create_task(each, name="look-after-models") for each in work]
+    for task in tasks:
+        task.add_done_callback(_tell_of_death)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _tell_of_death(task: asyncio.Task[None]) -> None:
+    """Logs what ended a task that never ends; without a line, tiers would stay as they are and nobody would know."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("models are no longer looked after", exc_info=error)
 
 
 def _registrations(servicer: EngineServicer, admin: EngineAdminServicer, llm: LlmServicer) -> Sequence[Registration]:

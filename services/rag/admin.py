@@ -5,6 +5,7 @@ import grpc
 from libs.common import request_context
 from repartee.v1 import rag_pb2, rag_pb2_grpc
 from services.rag.adapters import messages
+from services.rag.adapters.pattern_methods import PatternAdminMethods, PatternDesk
 from services.rag.passage_index import PassageIndex
 from services.rag.retrieval import PassageRetrieval
 from services.rag.tenant_scope import TenantScope
@@ -12,10 +13,13 @@ from services.rag.tenant_scope import TenantScope
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
 
-class RagAdminServicer(rag_pb2_grpc.RagAdminServiceServicer):
-    """Serves ExplainRetrieval and GetRagStats."""
+class RagAdminServicer(PatternAdminMethods, rag_pb2_grpc.RagAdminServiceServicer):
+    """Serves RagAdminService."""
 
-    def __init__(self, *, retrieval: PassageRetrieval, index: PassageIndex, embedder_id: str) -> None:
+    def __init__(
+        self, *, retrieval: PassageRetrieval, index: PassageIndex, embedder_id: str, patterns: PatternDesk
+    ) -> None:
+        super().__init__(patterns)
         self._retrieval = retrieval
         self._index = index
         self._embedder_id = embedder_id

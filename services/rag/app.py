@@ -18,14 +18,24 @@ from libs.common.tenants.directory import TenantDirectory
 from libs.common.tenants.open_store import open_tenant_store
 from repartee.v1 import rag_pb2, rag_pb2_grpc
 from services.rag.adapters.bundle_rules import BundleRules
+from services.rag.adapters.child_reader import ChildReader
 from services.rag.adapters.file_clock import FileClock
+from services.rag.adapters.memory_patterns import MemoryPatterns
+from services.rag.adapters.pattern_methods import PatternDesk
 from services.rag.adapters.redis_clock import RedisClock
+from services.rag.adapters.redis_patterns import RedisPatterns
 from services.rag.admin import RagAdminServicer
 from services.rag.catalog import Catalog
+from services.rag.document_texts import IndexedTexts
 from services.rag.fact_reading import FactReading
 from services.rag.ingestion import Ingestion
 from services.rag.knowledge_clock import KnowledgeClock
-from services.rag.passage_index import PassageIndex
+from services.rag.passage_index import PassageIndex, PassageReading
+from services.rag.patterns.curation import Curation
+from services.rag.patterns.shelf import Shelf
+from services.rag.patterns.store import PatternStore
+from services.rag.patterns.teacher import Teacher
+from services.rag.quarantine import Quarantine
 from services.rag.reranking import Reranker
 from services.rag.retrieval import PassageRetrieval
 from services.rag.servicer import RagServicer
@@ -36,6 +46,12 @@ _LOG = logging.getLogger(__name__)
 _MAX_RECEIVE_BYTES = 17 << 20
 # Indexing a large set takes longer than a turn; callers of RetrievePassages bring their own deadline.
 _DEFAULT_DEADLINE_SECONDS = 60.0
+# A tenant's patterns with their history are up to some megabytes, and no turn waits for them.
+_PATTERNS_SECONDS = 0.5
+
+
+class Index(PassageIndex, Quarantine, PassageReading, Protocol):
+    """All that is kept of documents."""
 
 
 class Failing(Protocol):
@@ -84,16 +100,26 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
             reranker=reranker,
             stages=stages(telemetry.tracer),
         )
-        ingestion = Ingestion(index=index, embedder=embedder, clock=clock, rules=rules)
-        servicer = RagServicer(  # pyright: ignore[reportAbstractUsage]  # patterns are not served yet
+        desk = await _open_patterns(settings, index, stack)
+        files = ChildReader()
+        stack.push_async_callback(files.aclose)
+        ingestion = Ingestion(
+            index=index,
+            embedder=embedder,
+            clock=clock,
+            rules=rules,
+            files=files,
+            quarantine=index,
+            patterns=desk.teacher,
+        )
+        servicer = RagServicer(
             retrieval=retrieval,
             ingestion=ingestion,
-            catalog=Catalog(index=index, rules=rules),
-            facts=FactReading(directory),
+            catalog=Catalog(index=index, rules=rules, quarantine=index),
+            facts=FactReading(directory, shelf=desk.shelf, keeper=desk.teacher),
+            patterns=desk,
         )
-        admin = RagAdminServicer(  # pyright: ignore[reportAbstractUsage]  # patterns are not served yet
-            retrieval=retrieval, index=index, embedder_id=embedder.embedder_id
-        )
+        admin = RagAdminServicer(retrieval=retrieval, index=index, embedder_id=embedder.embedder_id, patterns=desk)
         parts = (index_part, clock_part, reranker_part, Part("embedder", "up", embedder.embedder_id))
         server = await stack.enter_async_context(
             running_server(
@@ -101,6 +127,7 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
                 name="rag",
                 registrations=_registrations(servicer, admin),
                 tracer=telemetry.tracer,
+                meter=telemetry.meter,
                 dependencies=lambda: [part.state() for part in parts],
                 default_deadline_seconds=_DEFAULT_DEADLINE_SECONDS,
                 max_receive_bytes=_MAX_RECEIVE_BYTES,
@@ -114,11 +141,26 @@ def _open_redis(settings: RagSettings, stack: AsyncExitStack) -> tuple[RedisStor
     if settings.redis_url is None:
         return None, None
     url = settings.redis_url.get_secret_value()
-    tenants = RedisStore.connect(url, prefix=settings.redis_prefix)
+    tenants = RedisStore.connect(url, prefix=settings.redis_prefix, timeout_seconds=settings.redis_seconds)
     stack.push_async_callback(tenants.aclose)
-    epochs = RedisStore.connect(url, db=settings.cache_redis_db, prefix=settings.redis_prefix)
+    epochs = RedisStore.connect(
+        url, db=settings.cache_redis_db, prefix=settings.redis_prefix, timeout_seconds=settings.redis_seconds
+    )
     stack.push_async_callback(epochs.aclose)
     return tenants, epochs
+
+
+async def _open_patterns(settings: RagSettings, index: Index, stack: AsyncExitStack) -> PatternDesk:
+    """Without Redis, patterns are learned again when the process starts anew."""
+    kept: PatternStore = MemoryPatterns()
+    if settings.redis_url is not None:
+        url, db = settings.redis_url.get_secret_value(), settings.patterns_redis_db
+        store = RedisStore.connect(url, db=db, prefix=settings.redis_prefix, timeout_seconds=_PATTERNS_SECONDS)
+        stack.push_async_callback(store.aclose)
+        kept = RedisPatterns(store)
+    shelf = Shelf(kept)
+    teacher = await stack.enter_async_context(Teacher(kept, IndexedTexts(index, index), shelf))
+    return PatternDesk(teacher, Curation(kept, shelf), shelf)
 
 
 def _open_clock(epochs: RedisStore | None, folder: Path) -> tuple[KnowledgeClock, Part]:
@@ -137,7 +179,7 @@ def _state_folder(settings: RagSettings, stack: AsyncExitStack) -> Path:
 
 async def _open_index(
     settings: RagSettings, embedder: ReadyEmbedder, folder: Path, stack: AsyncExitStack
-) -> tuple[PassageIndex, Part]:
+) -> tuple[Index, Part]:
     """Each engine is imported only where it is used, so that the other's package may be missing."""
     if not settings.qdrant_url:
         from services.rag.adapters.qdrant_edge_index import QdrantEdgeIndex  # noqa: PLC0415
@@ -151,7 +193,12 @@ async def _open_index(
 
     key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
     remote = QdrantIndex.connect(
-        settings.qdrant_url, api_key=key, embedder_id=embedder.embedder_id, dimensions=embedder.dimensions
+        settings.qdrant_url,
+        api_key=key,
+        embedder_id=embedder.embedder_id,
+        dimensions=embedder.dimensions,
+        grpc_port=settings.qdrant_grpc_port,
+        quantized=settings.qdrant_quantized,
     )
     stack.push_async_callback(remote.aclose)
     try:

@@ -54,7 +54,7 @@ def chunk_text(text: str, *, title: str, markdown: bool) -> tuple[Chunk, ...]:
     paragraph that is too long is cut between sentences, and a sentence that is too long between words. The same text
     gives the same chunks.
     """
-    return chunk_blocks(_blocks(text, markdown=markdown), title=title)
+    return chunk_blocks(blocks_of_text(text, markdown=markdown), title=title)
 
 
 def chunk_blocks(blocks: Iterable[Block], *, title: str) -> tuple[Chunk, ...]:
@@ -71,7 +71,8 @@ def embedding_text(title: str, text: str) -> str:
     return f"{title}\n{text}" if title else text
 
 
-def _blocks(text: str, *, markdown: bool) -> Iterator[Block]:
+def blocks_of_text(text: str, *, markdown: bool) -> Iterator[Block]:
+    """Yields the paragraphs and lists of a plain or Markdown text, with the headings above them."""
     headings: list[tuple[int, str]] = []
     lines: list[str] = []
     in_fence = False

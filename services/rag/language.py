@@ -20,7 +20,9 @@ def language_of_text(text: str, *, among: Iterable[str] = ()) -> str:
     """
     wanted = set(among) & _TELLING.keys() or _TELLING.keys()
     words = tokens(text[:_CHARACTERS])
-    counts = sorted(((sum(word in _TELLING[language] for word in words), language) for language in wanted), reverse=True)
+    counts = sorted(
+        ((sum(word in _TELLING[language] for word in words), language) for language in wanted), reverse=True
+    )
     best, language = counts[0]
     if best == 0 or (len(counts) > 1 and counts[1][0] == best):
         return ""

@@ -80,9 +80,7 @@ class PassageIndex(Protocol):
     PreconditionFailed (EMBEDDER_MISMATCH) when its vectors are of another embedder.
     """
 
-    async def search(
-        self, scope: AgentScope, vector: Vector, *, limit: int, terms: Terms = NO_TERMS
-    ) -> Sequence[Hit]:
+    async def search(self, scope: AgentScope, vector: Vector, *, limit: int, terms: Terms = NO_TERMS) -> Sequence[Hit]:
         """Returns the `limit` chunks of the scope that are most similar, then those that only `terms` found.
 
         Of those at most `limit` too, by BM25; how rare a term is is counted within the tenant.
@@ -108,11 +106,11 @@ class PassageIndex(Protocol):
         ...
 
 
-class PassageTexts(Protocol):
-    """Reads everything that a tenant's documents say, for those who learn from it."""
+class PassageReading(Protocol):
+    """Reads what a tenant's documents say, for those who learn from it."""
 
-    async def texts(self, scope: TenantScope) -> Sequence[Hit]:
-        """Returns the tenant's chunks by document and position, without scores. Raises Unavailable."""
+    async def passages(self, scope: TenantScope, *, document_ids: Sequence[str]) -> Sequence[Hit]:
+        """Returns the chunks of those documents, by document and position, without scores. Raises Unavailable."""
         ...
 
 

@@ -1,5 +1,7 @@
 """Documents that were set aside because they could not be read, and the port to where they are noted."""
 
+# ruff: noqa: ARG002 - the class that forgets takes what the port says
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,3 +40,17 @@ class Quarantine(Protocol):
     async def notes(self, scope: TenantScope) -> Sequence[Note]:
         """Returns the tenant's notes by document id."""
         ...
+
+
+class NoQuarantine:
+    """A Quarantine that forgets."""
+
+    async def set_aside(self, scope: TenantScope, note: Note) -> None:
+        """Keeps nothing."""
+
+    async def take_back(self, scope: TenantScope, document_id: str) -> None:
+        """There is nothing."""
+
+    async def notes(self, scope: TenantScope) -> Sequence[Note]:
+        """Returns nothing."""
+        return ()

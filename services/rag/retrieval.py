@@ -13,11 +13,13 @@ from libs.common.errors import Unavailable
 from libs.common.request_context import Budget, Principal
 from libs.common.stages import Stages, no_stages
 from services.rag.context_format import approximate_tokens, format_context
+from services.rag.fusion import above_floor, fuse
 from services.rag.knowledge_clock import KnowledgeClock
 from services.rag.knowledge_rules import KnowledgeRulesSource
 from services.rag.passage_index import Hit, PassageIndex, Vector
 from services.rag.reranking import RankedHit, Reranker, rerank
 from services.rag.tenant_scope import AgentScope, TenantScope
+from services.rag.terms import question_terms
 
 _LOG = logging.getLogger(__name__)
 
@@ -126,11 +128,12 @@ class PassageRetrieval:
         with trail.stage("embed"):
             vector, trail.detail = await self._embed(question)
         with trail.stage("search"):
-            found = await self._index.search(scope, vector, limit=question.candidate_count)
-            own = self._own(scope, found)
-            hits = [hit for hit in own if hit.score >= rules.score_floor]
+            terms = question_terms(question.text, languages=rules.languages)
+            found = await self._index.search(scope, vector, limit=question.candidate_count, terms=terms)
+            own = fuse(self._own(scope, found), question.text)
+            hits = above_floor(own, question.text, floor=rules.score_floor)[: question.candidate_count]
             trail.candidates = tuple(RankedHit(hit) for hit in hits)
-            trail.detail = f"{len(own)} candidates, {len(hits)} of them at or above the floor {rules.score_floor:.2f}"
+            trail.detail = _search_detail(own, hits, rules.score_floor)
         with trail.stage("rerank"):
             ranking = await rerank(self._reranker, question.text, hits, limit=question.passage_count, budget=budget)
             trail.candidates = ranking.candidates
@@ -175,3 +178,16 @@ class PassageRetrieval:
             self.foreign_hits += foreign
             _LOG.error("dropped %d hits outside the scope of the search", foreign)
         return own
+
+
+def _search_detail(own: Sequence[Hit], hits: Sequence[Hit], floor: float) -> str:
+    """Says what each search brought, and each candidate's place in both: `a#0 m1 w3` was first by meaning."""
+    by_meaning = sum(hit.dense_rank > 0 for hit in own)
+    by_words = sum(hit.sparse_rank > 0 for hit in own)
+    places = ", ".join(
+        f"{hit.document_id}#{hit.position} m{hit.dense_rank or '-'} w{hit.sparse_rank or '-'}" for hit in hits
+    )
+    return (
+        f"{len(own)} candidates, {by_meaning} by meaning and {by_words} by words; {len(hits)} kept, the floor being "
+        f"{floor:.2f}: {places or 'none'}"
+    )

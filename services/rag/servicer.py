@@ -7,6 +7,7 @@ import grpc
 from libs.common import request_context
 from repartee.v1 import rag_pb2, rag_pb2_grpc
 from services.rag.adapters import messages
+from services.rag.adapters.pattern_methods import PatternDesk, PatternMethods
 from services.rag.catalog import Catalog
 from services.rag.fact_reading import FactReading
 from services.rag.ingestion import Ingestion
@@ -15,12 +16,19 @@ from services.rag.retrieval import PassageRetrieval
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
 
-class RagServicer(rag_pb2_grpc.RagServiceServicer):
-    """Serves everything of RagService but the patterns."""
+class RagServicer(PatternMethods, rag_pb2_grpc.RagServiceServicer):
+    """Serves RagService."""
 
     def __init__(
-        self, *, retrieval: PassageRetrieval, ingestion: Ingestion, catalog: Catalog, facts: FactReading
+        self,
+        *,
+        retrieval: PassageRetrieval,
+        ingestion: Ingestion,
+        catalog: Catalog,
+        facts: FactReading,
+        patterns: PatternDesk,
     ) -> None:
+        super().__init__(patterns)
         self._retrieval = retrieval
         self._ingestion = ingestion
         self._catalog = catalog
@@ -81,5 +89,5 @@ class RagServicer(rag_pb2_grpc.RagServiceServicer):
         self, request: rag_pb2.ExtractFactsRequest, context: grpc.ServicerContext
     ) -> rag_pb2.ExtractFactsResponse:
         """Says what a text states."""
-        tenant = request_context.current().principal.require_tenant()
-        return messages.write_facts(await self._facts.read(tenant, request.text))
+        owner = request_context.current().principal
+        return messages.write_facts(await self._facts.read(owner, request.text))

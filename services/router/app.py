@@ -9,6 +9,8 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 
 from libs.common.channel import ClientTls, open_channel
+from libs.common.measures import Measures
+from libs.common.metrics import Meter
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
@@ -25,10 +27,12 @@ from repartee.v1 import (
     tenants_pb2,
     tenants_pb2_grpc,
 )
+from services.router.adapters.cache_client import CacheClient
+from services.router.adapters.engine_client import EngineClient
 from services.router.adapters.open_accounts import open_accounts
-from services.router.adapters.open_conversations import open_conversations
+from services.router.adapters.open_conversations import OpenConversations, open_conversations
 from services.router.adapters.open_rollout import open_rollout
-from services.router.adapters.upstreams import CacheClient, EngineClient, Upstream
+from services.router.adapters.upstream import Upstream
 from services.router.admin.rollout import RolloutServicer
 from services.router.admin.tenants import TenantServicer
 from services.router.admin.usage import UsageServicer
@@ -38,15 +42,19 @@ from services.router.counting import Counting
 from services.router.earlier_answers import EarlierAnswers
 from services.router.keeping import Keeping
 from services.router.ladder import Ladder
+from services.router.rollout import Rollout
 from services.router.servicer import DEFAULT_TURN_SECONDS, MAX_TURN_SECONDS, RouterServicer
 from services.router.settings import RouterSettings
 from services.router.shadow.shadowing import Shadow
 from services.router.turn import Variant
+from services.router.turn_metrics import MetricsOfTurns
 
 _LOG = logging.getLogger(__name__)
 _CACHE = cache_pb2.DESCRIPTOR.services_by_name["CacheService"]
 _ENGINE = engine_pb2.DESCRIPTOR.services_by_name["EngineService"]
 _FINISH_SECONDS = 2.0
+# A step of a conversation may need a second exchange with its store, for a script that the server does not know yet.
+_CONVERSATION_SECONDS = 0.04
 
 
 @asynccontextmanager
@@ -67,13 +75,19 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
                 retention_days=settings.conversation_days,
                 history_messages=settings.history_messages,
                 max_waiting=settings.outbox_turns,
+                timeout_seconds=settings.redis_seconds + _CONVERSATION_SECONDS,
             )
         )
         accounts = await stack.enter_async_context(open_accounts(redis))
 
         async def channel(target: str, service: ServiceDescriptor) -> grpc.aio.Channel:
             channel = open_channel(
-                target, services=[service], name="router", tls=ClientTls.of(settings), tracer=telemetry.tracer
+                target,
+                services=[service],
+                name="router",
+                tls=ClientTls.of(settings),
+                tracer=telemetry.tracer,
+                meter=telemetry.meter,
             )
             return await stack.enter_async_context(channel)
 
@@ -96,7 +110,7 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
             earlier=EarlierAnswers(cache, engines=engines, background=background),
             ladder=Ladder(engines),
             rollout=rollout,
-            counting=Counting((opened.recorder, accounts.recorder)),
+            counting=Counting((opened.recorder, accounts.recorder, MetricsOfTurns(telemetry.meter))),
             limits=accounts.limits,
             shadow=shadow,
             new_id=_new_turn_id,
@@ -107,6 +121,8 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
             "engine:hybrid": engines[Variant.HYBRID],
             "engine:classic": engines[Variant.CLASSIC],
         }
+        if telemetry.meter is not None:
+            _measure(telemetry.meter, rollout, kept)
         now = rollout.state()
         _LOG.info("hybrid gets %g %% of conversations (%s)", now.percent, now.source)
         registrations = _registrations(
@@ -121,7 +137,8 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
                 name="router",
                 registrations=registrations,
                 tracer=telemetry.tracer,
-                dependencies=lambda: [kept.dependency(), *_upstream_states(upstreams)],
+                meter=telemetry.meter,
+                dependencies=lambda: [kept.dependency(), _switch_state(rollout), *_upstream_states(upstreams)],
                 default_deadline_seconds=DEFAULT_TURN_SECONDS,
                 max_deadline_seconds=MAX_TURN_SECONDS,
                 on_stopping=rollout.end_watches,
@@ -133,7 +150,9 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
 async def _open_redis(settings: RouterSettings, stack: AsyncExitStack) -> RedisStore | None:
     if settings.redis_url is None:
         return None
-    redis = RedisStore.connect(settings.redis_url.get_secret_value(), prefix=settings.redis_prefix)
+    redis = RedisStore.connect(
+        settings.redis_url.get_secret_value(), prefix=settings.redis_prefix, timeout_seconds=settings.redis_seconds
+    )
     stack.push_async_callback(redis.aclose)
     return redis
 
@@ -149,6 +168,22 @@ def _registrations(
         Registration(switch, rollout_pb2_grpc.add_RolloutServiceServicer_to_server, rollout),
         Registration(admin["UsageService"], tenants_pb2_grpc.add_UsageServiceServicer_to_server, usage),
     )
+
+
+def _switch_state(rollout: Rollout) -> DependencyState:
+    if not rollout.waiting:
+        return DependencyState("switch", "up")
+    return DependencyState(
+        "switch", "degraded", f"{rollout.waiting} decisions hold on this replica only, until the store is back."
+    )
+
+
+def _measure(meter: Meter, rollout: Rollout, kept: OpenConversations) -> None:
+    meter.gauge(Measures.HYBRID_PERCENT, lambda: [((), rollout.state().percent)])
+    meter.gauge(Measures.SWITCH_WAITING, lambda: [((), rollout.waiting)])
+    if (steady := kept.steady) is not None:
+        meter.gauge(Measures.OUTBOX_WAITING, lambda: [((), steady.waiting)])
+        meter.gauge(Measures.OUTBOX_LOST, lambda: [((), steady.lost)])
 
 
 def _upstream_states(upstreams: Mapping[str, Upstream]) -> list[DependencyState]:

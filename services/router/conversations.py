@@ -137,7 +137,7 @@ class Conversations(Protocol):
         ...
 
     async def amend(self, ref: ConversationRef, turn_id: str, heard_text: str) -> bool | None:
-        """Keeps `heard_text` alone of the bot's message in that turn; returns whether that changed it, None for no such.
+        """Keeps `heard_text` alone of the bot's message in that turn; returns whether that changed it, None for none.
 
         State, version and the reply kept for retries stay as they are. Raises InvalidRequest (NOT_A_BEGINNING), and
         Conflict (CONVERSATION_BUSY) when others keep changing the same message.

@@ -1,4 +1,4 @@
-"""What tenants may do with conversations that are kept: page through one, amend a reply, delete one or all of a user."""
+"""What tenants may do with conversations that are kept: page through, amend a reply, delete one or all of a user."""
 
 from libs.common.errors import FieldViolation, InvalidRequest, NotFound
 from libs.common.request_context import Principal
@@ -7,7 +7,7 @@ from services.router.shadow.pairs import ShadowCounts
 
 
 class Keeping:
-    """Reads, amends and deletes conversations of the caller's tenant; `unseen` names turns that were given to both engines."""
+    """Reads, amends and deletes conversations of the caller's tenant; `unseen` names turns that both engines got."""
 
     def __init__(self, conversations: Conversations, *, unseen: ShadowCounts) -> None:
         self._conversations = conversations

@@ -74,7 +74,7 @@ class OutageMemory:
             self._recent.popitem(last=False)
 
     def away(self, ref: ConversationRef) -> Away:
-        """Returns the conversation as it goes on without the store."""
+        """Returns the conversation as it goes on without the store; only `hold` makes it last."""
         key = conversation_key(ref)
         away = self._away.get(key)
         if away is None:
@@ -83,7 +83,12 @@ class OutageMemory:
             if known is not None:
                 away.version, away.state, away.messages = known.version, known.state, list(known.messages)
                 away.began_with, away.began_at = known.began_with, known.began_at
-            self._away[key] = away
+        return away
+
+    def hold(self, ref: ConversationRef, commit: Commit) -> Away:
+        """Applies a turn that waits to its conversation, and returns that."""
+        away = self._away.setdefault(conversation_key(ref), self.away(ref))
+        away.add(commit)
         return away
 
     def come_back(self) -> None:

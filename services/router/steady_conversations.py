@@ -74,10 +74,11 @@ class SteadyConversations:
         self._memory = OutageMemory(max_recent=recent)
         self._waiting = deque(left)
         for turn in left:
-            self._memory.away(turn.ref).add(turn.commit)
+            self._memory.hold(turn.ref, turn.commit)
         # Deletions are heard from here on, also of conversations that have turns waiting.
         self._heard_until = min((turn.since for turn in left), default=clock()) - _MAX_CLOCK_ERROR_SECONDS
         self._replayed = 0
+        self._replaying = asyncio.Lock()
         self.is_down = bool(left)
         # Turns that found the waiting room full, or that the store could not take, and were not kept at all.
         self.lost = 0
@@ -184,6 +185,10 @@ class SteadyConversations:
 
         Also hears of conversations that other replicas deleted. To be called twice a second.
         """
+        async with self._replaying:
+            return await self._replay()
+
+    async def _replay(self) -> bool:
         try:
             if self.is_down and not await self._is_back():
                 return False
@@ -241,7 +246,7 @@ class SteadyConversations:
             return Committed(Stored.NOT_KEPT)
         turn = Waiting(ref, commit, self._clock())
         self._waiting.append(turn)
-        away.add(commit)
+        away = self._memory.hold(ref, commit)
         away.unheld.add(turn_id)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._outbox_timeout_seconds):

@@ -4,14 +4,17 @@ import grpc
 
 from libs.common import request_context
 from repartee.v1 import voice_pb2, voice_pb2_grpc
+from services.voice.adapters.phrase_methods import PhraseMethods
+from services.voice.pregenerating import Pregenerating
 from services.voice.speaking import ListedPhrase, Speaking
 
 
-class VoiceAdminServicer(voice_pb2_grpc.VoiceAdminServiceServicer):
-    """Serves ListPhrases."""
+class VoiceAdminServicer(PhraseMethods, voice_pb2_grpc.VoiceAdminServiceServicer):
+    """Serves ListPhrases and PregeneratePhrases."""
 
-    def __init__(self, speaking: Speaking) -> None:
+    def __init__(self, speaking: Speaking, pregenerating: Pregenerating) -> None:
         self._speaking = speaking
+        self.pregenerating = pregenerating
 
     async def ListPhrases(  # noqa: N802 - the name is the proto's
         self,

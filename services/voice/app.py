@@ -4,22 +4,34 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from libs.common.channel import ClientTls, open_channel
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
+from libs.common.spending.metered_ledger import metered
+from libs.common.spending.open_ledger import open_ledger
+from libs.common.spending.price_file import load_prices
 from libs.common.telemetry import start_telemetry
 from libs.common.tenants.directory import TenantDirectory
 from libs.common.tenants.open_store import open_tenant_store
-from repartee.v1 import voice_pb2, voice_pb2_grpc
+from repartee.v1 import router_pb2, voice_pb2, voice_pb2_grpc
+from services.voice.adapters.disk_phrases import DiskPhrases
 from services.voice.adapters.elevenlabs_speech import ElevenLabsOptions, ElevenLabsSpeech
 from services.voice.adapters.espeak_speech import EspeakSpeech
 from services.voice.adapters.pico_speech import PicoSpeech
+from services.voice.adapters.router_client import RouterClient
+from services.voice.adapters.speech_account import LedgerAccount
 from services.voice.adapters.tenant_voices import BundleVoices
 from services.voice.admin import VoiceAdminServicer
+from services.voice.conversing import Conversing
+from services.voice.loudness import VoiceLevels
+from services.voice.masking import Waits
 from services.voice.phrases import PhraseMemory
+from services.voice.pregenerating import Pregenerating
 from services.voice.servicer import VoiceServicer
 from services.voice.settings import VoiceSettings
 from services.voice.speaking import Speaking
+from services.voice.speech_figures import SpeechFigures
 from services.voice.voices import SpeechProvider, Voices
 
 _LOG = logging.getLogger(__name__)
@@ -34,22 +46,52 @@ async def running(settings: VoiceSettings) -> AsyncGenerator[RunningServer, None
         stack.callback(telemetry.shutdown)
         store = None
         if settings.redis_url is not None:
-            store = RedisStore.connect(settings.redis_url.get_secret_value(), prefix=settings.redis_prefix)
+            store = RedisStore.connect(
+                settings.redis_url.get_secret_value(),
+                prefix=settings.redis_prefix,
+                timeout_seconds=settings.redis_seconds,
+            )
             stack.push_async_callback(store.aclose)
         directory = await stack.enter_async_context(TenantDirectory(open_tenant_store(settings, store)))
-        voices = Voices(open_providers(settings), cooldown_seconds=settings.voice_cooldown_seconds)
+        ledger = metered(await stack.enter_async_context(open_ledger(store)), telemetry.meter)
+        account = LedgerAccount(directory, ledger, load_prices(settings.prices_file))
+        stack.push_async_callback(account.aclose)
+        figures = SpeechFigures(cost=lambda model, characters: account.quote(model, characters).cost_micro_usd)
+        voices = Voices(
+            open_providers(settings),
+            cooldown_seconds=settings.voice_cooldown_seconds,
+            account=account,
+            levels=VoiceLevels(),
+            note=figures.took,
+        )
         stack.push_async_callback(voices.aclose)
-        phrases = PhraseMemory(voices, max_bytes=settings.phrase_memory_mb << 20)
+        stack.callback(lambda: _LOG.info("spoken: %s", figures.summary()))
+        kept = DiskPhrases(settings.state_dir / "voice" / "phrases") if settings.state_dir else None
+        phrases = PhraseMemory(voices, store=kept, figures=figures, max_bytes=settings.phrase_memory_mb << 20)
+        await phrases.load()
         await phrases.warm_up(_WARM_UP_LOCALES)
-        speaking = Speaking(tenants=BundleVoices(directory), voices=voices, phrases=phrases)
+        tenants = BundleVoices(directory)
+        speaking = Speaking(tenants=tenants, voices=voices, phrases=phrases)
+        channel = open_channel(
+            settings.router_target,
+            services=[router_pb2.DESCRIPTOR.services_by_name["RouterService"]],
+            name="voice",
+            tls=ClientTls.of(settings),
+            tracer=telemetry.tracer,
+            meter=telemetry.meter,
+        )
+        router = RouterClient(await stack.enter_async_context(channel))
+        conversing = Conversing(tenants=tenants, voices=voices, phrases=phrases, router=router, waits=Waits())
+        pregenerating = Pregenerating(tenants=tenants, voices=voices, phrases=phrases)
         _LOG.info("voices: %s", ", ".join(f"{line.name} {line.state}" for line in voices.dependencies()))
         server = await stack.enter_async_context(
             running_server(
                 settings,
                 name="voice",
-                registrations=_registrations(speaking),
+                registrations=_registrations(speaking, conversing, pregenerating),
                 tracer=telemetry.tracer,
-                dependencies=lambda: _dependencies(voices),
+                meter=telemetry.meter,
+                dependencies=lambda: [*_dependencies(voices), *_router_line(router), _phrases_line(phrases, figures)],
             )
         )
         yield server
@@ -65,6 +107,7 @@ def open_providers(settings: VoiceSettings) -> list[SpeechProvider]:
         first_byte_seconds=settings.elevenlabs_first_byte_seconds,
         gap_seconds=settings.elevenlabs_gap_seconds,
         max_concurrent=settings.elevenlabs_max_concurrent,
+        mulaw=settings.elevenlabs_mulaw,
     )
     providers: list[SpeechProvider] = [
         ElevenLabsSpeech(api_key=key.get_secret_value() if key else None, options=options)
@@ -77,24 +120,35 @@ def open_providers(settings: VoiceSettings) -> list[SpeechProvider]:
     return providers
 
 
-def _registrations(speaking: Speaking) -> Sequence[Registration]:
+def _registrations(speaking: Speaking, conversing: Conversing, pregenerating: Pregenerating) -> Sequence[Registration]:
     services = voice_pb2.DESCRIPTOR.services_by_name
     return (
         Registration(
             services["VoiceService"],
             voice_pb2_grpc.add_VoiceServiceServicer_to_server,
-            VoiceServicer(speaking),  # pyright: ignore[reportAbstractUsage]  # Converse is not served yet
+            VoiceServicer(speaking, conversing),
         ),
         Registration(
             services["VoiceAdminService"],
             voice_pb2_grpc.add_VoiceAdminServiceServicer_to_server,
-            VoiceAdminServicer(speaking),  # pyright: ignore[reportAbstractUsage]  # PregeneratePhrases is not served yet
+            VoiceAdminServicer(speaking, pregenerating),
         ),
     )
 
 
 def _dependencies(voices: Voices) -> list[DependencyState]:
     return [DependencyState(line.name, line.state, line.detail) for line in voices.dependencies()]
+
+
+def _router_line(router: RouterClient) -> list[DependencyState]:
+    if not router.is_failing:
+        return []
+    detail = "It did not answer its last call; callers are asked to say it again. Check REPARTEE_ROUTER_TARGET."
+    return [DependencyState("router", "degraded", detail)]
+
+
+def _phrases_line(phrases: PhraseMemory, figures: SpeechFigures) -> DependencyState:
+    return DependencyState("speech:phrases", "up", f"{len(phrases)} kept; {figures.summary()}.")
 
 
 async def serve(settings: VoiceSettings) -> None:

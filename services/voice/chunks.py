@@ -13,6 +13,8 @@ _SHORTEST_MS = 20
 _LIVE_CHUNK_MS = 100
 # What a speaker pauses between two sentences, beside the silence that the voice itself leaves.
 _PAUSE_MS = 160
+# And between a filler, which trails off, and what it was waiting for.
+_PAUSE_AFTER_FILLER_MS = 40
 
 
 class Segment(Enum):
@@ -24,7 +26,10 @@ class Segment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a stream, coded. `text_span` is set on the first chunk that speaks it; `voice` when it changes."""
+    """A piece of a stream, coded. `text_span` is set on the first chunk that speaks it; `voice` when it changes.
+
+    `audio_ms` is how long it lasts.
+    """
 
     samples: bytes
     sequence: int
@@ -32,6 +37,7 @@ class Chunk:
     text_span: str = ""
     is_last: bool = False
     voice: str = ""
+    audio_ms: float = 0.0
 
 
 class ChunkAssembler:
@@ -45,6 +51,8 @@ class ChunkAssembler:
         self._text_span = ""
         self._joins = False
         self._waiting: Samples = np.zeros(0, dtype=np.int16)
+        # Speech after a join, until there is enough of it for the whole cross-fade.
+        self._arriving: Samples = np.zeros(0, dtype=np.int16)
         self._fade = form.samples_in(_FADE_MS)
         self._reserve = form.samples_in(_FADE_MS + _SHORTEST_MS)
         self._sequence = 0
@@ -55,25 +63,35 @@ class ChunkAssembler:
         """Length of the audio handed out so far."""
         return round(self._sample_count * 1_000 / self._form.sample_rate_hz)
 
+    @property
+    def waiting_ms(self) -> float:
+        """Length of what waits to be handed out."""
+        return len(self._waiting) * 1_000 / self._form.sample_rate_hz
+
     def begin(self, segment: Segment, text_span: str, *, voice: str) -> list[Chunk]:
         """Starts another span; returns what is left of the one before but for the samples that are cross-faded."""
         chunks: list[Chunk] = []
+        self._arrive()
         if len(self._waiting) > self._fade:
             ready = len(self._waiting) - self._fade
             chunks.append(self._cut(ready))
+        trails_off = self._segment is Segment.FILLER and segment is Segment.CONTENT
+        pause_ms = _PAUSE_AFTER_FILLER_MS if trails_off else _PAUSE_MS
         self._segment, self._text_span, self._voice = segment, text_span, voice
-        self._joins = self._sequence > 0
+        self._joins = len(self._waiting) > 0
         if self._joins:
-            self._join(np.zeros(self._form.samples_in(_PAUSE_MS), dtype=np.int16))
+            self._join(np.zeros(self._form.samples_in(pause_ms), dtype=np.int16))
         return chunks
 
     def push(self, samples: Samples, *, chunk_ms: int = _LIVE_CHUNK_MS) -> list[Chunk]:
         """Adds speech of the current span; returns the chunks of at least `chunk_ms` that are full."""
         if self._joins:
-            self._join(samples)
+            self._arriving = np.concatenate([self._arriving, samples])
+            if len(self._arriving) < self._fade:
+                return []
+            self._arrive()
         else:
             self._waiting = np.concatenate([self._waiting, samples])
-        self._joins = False
         size, chunks = self._form.samples_in(chunk_ms), list[Chunk]()
         while len(self._waiting) >= size + self._reserve:
             chunks.append(self._cut(size))
@@ -84,15 +102,37 @@ class ChunkAssembler:
         ready = len(self._waiting) - self._reserve
         return [self._cut(ready)] if ready >= self._form.samples_in(_SHORTEST_MS) else []
 
-    def finish(self) -> list[Chunk]:
-        """Returns the end of the stream as one last chunk, faded out; nothing when nothing was ever pushed."""
+    def rest(self) -> list[Chunk]:
+        """Returns everything, faded out, because silence follows: what comes after it is not joined."""
+        self._arrive()
         if not len(self._waiting):
             return []
+        self._fade_out()
+        return [self._cut(len(self._waiting))]
+
+    def discard(self) -> None:
+        """Drops what waits: nothing more of it is heard."""
+        self._waiting, self._arriving = self._waiting[:0], self._arriving[:0]
+        self._text_span = ""
+
+    def finish(self) -> list[Chunk]:
+        """Returns the end of the stream as one last chunk, faded out; nothing when nothing was ever pushed."""
+        self._arrive()
+        if not len(self._waiting):
+            return []
+        self._fade_out()
+        return [self._cut(len(self._waiting), is_last=True)]
+
+    def _fade_out(self) -> None:
         tail = min(self._fade, len(self._waiting))
         ramp = np.linspace(1.0, 0.0, tail)
         self._waiting = self._waiting.copy()
         self._waiting[-tail:] = (self._waiting[-tail:] * ramp).astype(np.int16)
-        return [self._cut(len(self._waiting), is_last=True)]
+
+    def _arrive(self) -> None:
+        if self._joins and len(self._arriving):
+            self._join(self._arriving)
+            self._arriving, self._joins = self._arriving[:0], False
 
     def _join(self, samples: Samples) -> None:
         width = min(self._fade, len(self._waiting), len(samples))
@@ -111,6 +151,7 @@ class ChunkAssembler:
             self._text_span,
             is_last,
             "" if self._voice == self._configured_voice else self._voice,
+            count * 1_000 / self._form.sample_rate_hz,
         )
         self._sequence += 1
         self._sample_count += count

@@ -30,6 +30,7 @@ CUT_FROM_REST_MS = 1_200.0
 ONE_MOMENT = "filler_one_moment"
 APOLOGIES = ("apology_wait", "apology_hold")
 FALLBACK = "fallback"
+GREETINGS = frozenset({"greet", "welcome"})
 
 # By phase of the flow. One phrase is kept for the second filler. None in a greeting, which is content itself; nothing
 # light-hearted in a complaint.
@@ -121,6 +122,7 @@ class Mask:
         self._lengths = lengths
         self._fillers_left = MAX_FILLERS if forecast is not None and self._fillers else 0
         self._apologies = [key for key in APOLOGIES if key in lengths]
+        self._apologised = False
         self._waits_since = 0.0
 
     def first(self) -> Step:
@@ -132,7 +134,7 @@ class Mask:
         if forecast.p90 < NO_FILLER_P90_MS:
             # Foreseen as short, and was not: as if a filler had ended when the answer was due.
             at_ms = NO_FILLER_P90_MS + CHAIN_MS
-        # A pause as long as the chain's bridges the rest: what a longer filler covers more it would add to every answer.
+        # A pause as long as the chain's bridges the rest: a longer filler would make every answer wait.
         key = self._choose(self._fillers, covering_ms=forecast.p75 - at_ms - CHAIN_MS)
         return Step(StepKind.FILLER, key, at_ms) if key else self._excuse(APOLOGY_MS)
 
@@ -152,23 +154,29 @@ class Mask:
             self._fillers_left -= 1
             self.last_filler = step.key
         elif step.kind is StepKind.APOLOGY:
-            self._apologies.remove(step.key)
+            self._apologised = True
+            # In turns, until the time is over: to give up earlier would lose answers.
+            self._apologies.append(self._apologies.pop(0))
 
     def answered(self, until_ms: float) -> None:
         """Notes that the answer is heard until `until_ms`: the next wait, if any, begins there."""
         self._waits_since = until_ms
+        self._apologised = False
 
     def _excuse(self, at_ms: float, *, not_before_ms: float = 0.0) -> Step:
-        """Returns an apology, or the fallback once all are used or the time is over."""
+        """Returns an apology, or the fallback once the time is over."""
         if self._apologies:
-            due_ms = min(at_ms, max(self._waits_since + APOLOGY_MS, not_before_ms))
+            # Only the first is early: it must come by its time, and the others leave a pause.
+            due_ms = at_ms
+            if not self._apologised:
+                due_ms = min(at_ms, max(self._waits_since + APOLOGY_MS, not_before_ms))
             if due_ms < self._waits_since + FALLBACK_MS:
                 return Step(StepKind.APOLOGY, self._apologies[0], due_ms)
         due_ms = max(self._waits_since + FALLBACK_MS, not_before_ms)
         return Step(StepKind.FALLBACK, FALLBACK, min(at_ms, due_ms) if not_before_ms else due_ms)
 
     def _choose(self, keys: Sequence[str], *, covering_ms: float) -> str:
-        """Returns the shortest that covers, else the longest; one that was not the last heard, "" when there is none."""
+        """Returns the shortest that covers, else the longest; not the last heard; "" when there is none."""
         ready = self._others(keys) or self._others(_STAND_INS)
         covering = [key for key in ready if self._lengths[key] >= covering_ms]
         if covering:

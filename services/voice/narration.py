@@ -1,28 +1,31 @@
 """Speaks sentences one after the other with the first voice that can, going on with the next voice when one dies."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from libs.common.errors import Unavailable
 from services.voice.audio import Samples
-from services.voice.numbers_fr import speakable_french
+from services.voice.spoken_text import speakable
 from services.voice.voices import Plan, Voices
+from services.voice.watched_speech import is_billed
 
-# A provider that is merely full is worth asking again at once.
-_PASSING_REASONS = frozenset({"ELEVENLABS_RATE_LIMITED", "ELEVENLABS_BUSY"})
+# A provider that is merely full, or too dear for this tenant, is worth asking again at once.
+_PASSING_REASONS = frozenset({"ELEVENLABS_RATE_LIMITED", "ELEVENLABS_BUSY", "SPEECH_BUDGET_SPENT"})
 
 _PIECES_AHEAD = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Samples of one sentence. `begins` is the sentence on its first piece with a voice, else empty."""
+    """Samples of one sentence, the one of that `index`; `begins` is its text on its first piece with a voice."""
 
     samples: Samples
     begins: str
     voice: str
+    index: int = 0
 
 
 @dataclass(slots=True)
@@ -35,21 +38,23 @@ class Narration:
     complete: bool = True
 
 
-def speakable(text: str, locale: str) -> str:
-    """Returns `text` with its figures written out where the language has rules for it (French)."""
-    return speakable_french(text) if locale.partition("-")[0] == "fr" else text
-
-
 async def narrate(
-    sentences: Sequence[str], *, plan: Plan, voices: Voices, sample_rate_hz: int, narration: Narration
+    sentences: Sequence[str] | AsyncIterable[str],
+    *,
+    plan: Plan,
+    voices: Voices,
+    sample_rate_hz: int,
+    narration: Narration,
 ) -> AsyncGenerator[Piece, None]:
-    """Yields the sentences as audio.
+    """Yields the sentences as audio; of sentences that still come, each is asked for when the one before is made.
 
     A voice that dies amid a sentence is replaced by the next one, which says that sentence again from its beginning:
     nothing is lost. A sentence that no voice can say makes `complete` False, and with no voice left the narration ends.
     """
     candidates = list(plan.candidates)
-    for sentence in sentences:
+    index = -1
+    async for sentence in _each(sentences):
+        index += 1
         text = speakable(sentence, plan.locale)
         said = False
         for candidate in tuple(candidates):
@@ -61,12 +66,14 @@ async def narrate(
             try:
                 async with aclosing(stream) as pieces:
                     async for samples in pieces:
-                        yield Piece(samples, begins, candidate.full_name)
+                        yield Piece(samples, begins, candidate.full_name, index)
                         begins, said = "", True
             except Unavailable as error:
                 said = False
                 candidates.remove(candidate)
                 narration.reasons.append(error.reason)
+                if candidate.provider.is_paid and not is_billed(error.reason):
+                    narration.billed_characters -= len(text)
                 if error.reason not in _PASSING_REASONS:
                     voices.set_aside(candidate.provider, error.reason)
                 continue
@@ -80,28 +87,39 @@ async def narrate(
             return
 
 
-class Ahead:
-    """Speech that is made before it is asked for, up to a limit."""
+async def _each(sentences: Sequence[str] | AsyncIterable[str]) -> AsyncIterator[str]:
+    if isinstance(sentences, AsyncIterable):
+        async for sentence in sentences:
+            yield sentence
+        return
+    for sentence in sentences:
+        yield sentence
 
-    def __init__(self, stream: AsyncGenerator[Piece, None]) -> None:
+
+class Ahead:
+    """Speech that is made before it is asked for, up to a limit; `on_change` is called when there is more."""
+
+    def __init__(self, stream: AsyncGenerator[Piece, None], *, on_change: Callable[[], None] = lambda: None) -> None:
         self._stream = stream
+        self._on_change = on_change
         self._room = asyncio.Semaphore(_PIECES_AHEAD)
-        self._made: asyncio.Queue[Piece | None] = asyncio.Queue()
+        self._made: deque[Piece] = deque()
 
     async def produce(self) -> None:
         """Makes all of it."""
         async with aclosing(self._stream) as pieces:
             async for piece in pieces:
                 await self._room.acquire()
-                self._made.put_nowait(piece)
+                self._made.append(piece)
+                self._on_change()
+
+    def take(self) -> Piece | None:
+        """Returns what is made and was not taken yet, or None."""
+        if not self._made:
+            return None
+        self._room.release()
+        return self._made.popleft()
 
     def close(self, _task: asyncio.Task[None]) -> None:
         """Says that nothing more comes."""
-        self._made.put_nowait(None)
-
-    async def pieces(self, task: asyncio.Task[None]) -> AsyncIterator[Piece]:
-        """Yields what is made; raises what `task`, the making, raised."""
-        while (piece := await self._made.get()) is not None:
-            self._room.release()
-            yield piece
-        await task
+        self._on_change()

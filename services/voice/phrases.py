@@ -1,100 +1,96 @@
 """Phrases that are kept as audio, so that they play at once: fillers, greetings, excuses."""
 
 import asyncio
-import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 from libs.common.errors import Unavailable
 from services.voice.audio import Samples
+from services.voice.loudness import levelled
 from services.voice.narration import Narration, narrate
-from services.voice.voices import Plan, Voices
+from services.voice.phrase_store import PhraseAudio, PhraseStore, phrase_key
+from services.voice.phrase_texts import default_phrases
+from services.voice.speech_figures import SpeechFigures
+from services.voice.voices import Candidate, Plan, Voices
 
-_DEFAULTS: Mapping[str, Mapping[str, str]] = {
-    "fr": {
-        "filler_hum": "Hum, laissez-moi regarder...",
-        "filler_ok": "Très bien, je note...",
-        "filler_one_moment": "Un instant s'il vous plaît...",
-        "filler_let_me_see": "Laissez-moi voir ça...",
-        "greet": "Bonjour !",
-        "welcome": "Bienvenue, comment puis-je vous aider ?",
-        "apology": "Désolé, je rencontre un petit souci. Merci de patienter un instant.",
-        "apology_wait": "Désolé pour l'attente.",
-        "apology_hold": "Encore un instant.",
-        "fallback": "Je n'arrive pas à vous répondre maintenant. Pouvez-vous répéter, s'il vous plaît ?",
-        "resume": "Pardon, je reprends.",
-    },
-    "en": {
-        "filler_hum": "Hmm, let me have a look...",
-        "filler_ok": "Very well, I'm taking note...",
-        "filler_one_moment": "One moment please...",
-        "filler_let_me_see": "Let me see...",
-        "greet": "Hello!",
-        "welcome": "Welcome, how can I help you?",
-        "apology": "Sorry, something went wrong here. Please bear with me for a moment.",
-        "apology_wait": "Sorry about the wait.",
-        "apology_hold": "Just a moment more.",
-        "fallback": "I can't answer you right now. Could you say that again, please?",
-        "resume": "Sorry, let me start again.",
-    },
-}
+__all__ = ["PhraseAudio", "PhraseMemory", "default_phrases"]
 
-
-def default_phrases(locale: str) -> Mapping[str, str]:
-    """Returns the built-in phrases of a locale's language, the French ones when there are none."""
-    return _DEFAULTS.get(locale.partition("-")[0], _DEFAULTS["fr"])
-
-
-@dataclass(frozen=True, slots=True)
-class PhraseAudio:
-    """A phrase as audio: samples at `sample_rate_hz`, and the voice that spoke them."""
-
-    samples: Samples
-    sample_rate_hz: int
-    voice: str
-
-    @property
-    def audio_ms(self) -> int:
-        """Returns its length."""
-        return round(len(self.samples) * 1_000 / self.sample_rate_hz)
+# Keys cost a normalisation of their text, and phrases are few.
+_KEYS_REMEMBERED = 4_096
 
 
 class PhraseMemory:
-    """Keeps audio of phrases up to `max_bytes`, the last used; makes what is missing when it is first asked for."""
+    """Keeps audio of phrases up to `max_bytes`, the last used; makes what is missing when it is first asked for.
 
-    def __init__(self, voices: Voices, *, max_bytes: int = 64 << 20) -> None:
+    With a `store`, what was made outlives the process and serves others. `figures` counts what is played.
+    """
+
+    def __init__(
+        self,
+        voices: Voices,
+        *,
+        store: PhraseStore | None = None,
+        figures: SpeechFigures | None = None,
+        max_bytes: int = 64 << 20,
+    ) -> None:
         self._voices = voices
+        self._store = store
+        self._figures = figures or SpeechFigures()
         self._max_bytes = max_bytes
         self._size_bytes = 0
         self._kept: OrderedDict[str, PhraseAudio] = OrderedDict()
+        self._keys: OrderedDict[tuple[str, str, str, str, int], str] = OrderedDict()
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    def __len__(self) -> int:
+        """Returns how many phrases are in memory."""
+        return len(self._kept)
+
     def peek(self, text: str, *, plan: Plan, sample_rate_hz: int) -> PhraseAudio | None:
-        """Returns the audio of `text` that is kept in the first of the plan's voices that has it, or None."""
+        """Returns the audio of `text` that is in memory in the first of the plan's voices that has it, or None."""
         for candidate in plan.candidates:
-            key = _key(text, candidate.full_name, sample_rate_hz)
+            key = self._key(text, candidate, plan.locale, sample_rate_hz)
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         return None
 
     async def get(self, text: str, *, plan: Plan, sample_rate_hz: int, narration: Narration) -> PhraseAudio | None:
-        """Returns the audio of `text`, made now when it is not kept; None when no voice can say it.
+        """Returns the audio of `text`, read or made now when it is not in memory; None when no voice can say it.
 
         What making it cost, and why another voice spoke, is added to `narration`.
         """
-        wanted = _key(text, plan.candidates[0].full_name, sample_rate_hz)
+        candidate = plan.candidates[0]
+        wanted = self._key(text, candidate, plan.locale, sample_rate_hz)
         lock = self._making.setdefault(wanted, asyncio.Lock())
         async with lock:
-            if wanted in self._kept:
-                self._kept.move_to_end(wanted)
-                return self._kept[wanted]
-            return await self._make(text, plan, sample_rate_hz, narration)
+            audio = await self._find(wanted)
+            self.played(text, candidate, from_memory=audio is not None)
+            return audio or await self._make(text, plan, sample_rate_hz, narration)
+
+    async def is_ready(self, text: str, *, plan: Plan, sample_rate_hz: int) -> PhraseAudio | None:
+        """Returns the audio of `text` in the plan's first voice, from memory or the store; never makes it."""
+        return await self._find(self._key(text, plan.candidates[0], plan.locale, sample_rate_hz))
+
+    def played(self, text: str, candidate: Candidate, *, from_memory: bool = True) -> None:
+        """Counts a phrase that is played to a caller."""
+        speaker = candidate.provider
+        self._figures.played(
+            from_memory=from_memory, is_paid=speaker.is_paid, model=speaker.model, characters=len(text)
+        )
+
+    async def load(self) -> None:
+        """Reads the newest of what the store keeps into memory, as much as fits."""
+        if self._store is None:
+            return
+        store, room = self._store, self._max_bytes
+        loaded = await asyncio.to_thread(lambda: list(store.newest(room)))
+        for key, audio in reversed(loaded):
+            self._keep(key, audio)
 
     async def warm_up(self, locales: Sequence[str], *, sample_rate_hz: int = 8_000) -> None:
         """Makes the built-in phrases of `locales` where that costs nothing, so that the first caller does not wait."""
@@ -107,7 +103,17 @@ class PhraseMemory:
             free = tuple(candidate for candidate in plan.candidates if not candidate.provider.is_paid)
             for text in default_phrases(locale).values() if free else ():
                 plan = Plan(free, locale)
-                await self.get(text, plan=plan, sample_rate_hz=sample_rate_hz, narration=Narration([]))
+                if await self.is_ready(text, plan=plan, sample_rate_hz=sample_rate_hz) is None:
+                    await self._make(text, plan, sample_rate_hz, Narration([]))
+
+    async def _find(self, key: str) -> PhraseAudio | None:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        audio = await asyncio.to_thread(self._store.load, key) if self._store else None
+        if audio is not None:
+            self._keep(key, audio)
+        return audio
 
     async def _make(self, text: str, plan: Plan, sample_rate_hz: int, narration: Narration) -> PhraseAudio | None:
         making = Narration([])
@@ -124,9 +130,19 @@ class PhraseMemory:
         narration.reasons.extend(reason for reason in making.reasons if reason not in narration.reasons)
         if not making.complete or not pieces:
             return None
-        audio = PhraseAudio(np.concatenate(pieces), sample_rate_hz, voice)
-        self._keep(_key(text, voice, sample_rate_hz), audio)
+        audio = PhraseAudio(levelled(np.concatenate(pieces), sample_rate_hz), sample_rate_hz, voice)
+        speaker = next(candidate for candidate in plan.candidates if candidate.full_name == voice)
+        await self._save(self._key(text, speaker, plan.locale, sample_rate_hz), audio, narration)
         return audio
+
+    async def _save(self, key: str, audio: PhraseAudio, narration: Narration) -> None:
+        self._keep(key, audio)
+        if self._store is None:
+            return
+        try:
+            await asyncio.to_thread(self._store.save, key, audio)
+        except Unavailable as error:
+            narration.reasons.append(error.reason)
 
     def _keep(self, key: str, audio: PhraseAudio) -> None:
         replaced = self._kept.pop(key, None)
@@ -137,6 +153,10 @@ class PhraseMemory:
             _, dropped = self._kept.popitem(last=False)
             self._size_bytes -= dropped.samples.nbytes
 
-
-def _key(text: str, voice: str, sample_rate_hz: int) -> str:
-    return hashlib.sha256(f"{text}|{voice}|pcm_{sample_rate_hz}".encode()).hexdigest()
+    def _key(self, text: str, candidate: Candidate, locale: str, sample_rate_hz: int) -> str:
+        known = (text, candidate.full_name, candidate.provider.model, locale, sample_rate_hz)
+        if known not in self._keys:
+            self._keys[known] = phrase_key(text, candidate, locale=locale, sample_rate_hz=sample_rate_hz)
+            if len(self._keys) > _KEYS_REMEMBERED:
+                self._keys.popitem(last=False)
+        return self._keys[known]

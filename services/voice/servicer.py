@@ -1,5 +1,6 @@
 """VoiceService: protobuf in and out of the speaking use cases."""
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TypeVar
@@ -8,29 +9,29 @@ import grpc
 
 from libs.common import request_context
 from repartee.v1 import voice_pb2, voice_pb2_grpc
-from services.voice.audio import AudioForm, Encoding, audio_form
-from services.voice.chunks import Chunk, Segment
+from services.voice.adapters.wire import (
+    read_config,
+    read_form,
+    read_said,
+    write_chunk,
+    write_converse,
+    write_finished,
+    write_started,
+)
+from services.voice.chunks import Chunk
+from services.voice.conversing import Conversing, Opening
 from services.voice.speaking import Speaking, Utterance
 from services.voice.speech_stream import Finished, SpeechEvent, Started
 
-_ENCODINGS = {
-    voice_pb2.AUDIO_ENCODING_UNSPECIFIED: Encoding.PCM_S16LE,
-    voice_pb2.AUDIO_ENCODING_PCM_S16LE: Encoding.PCM_S16LE,
-    voice_pb2.AUDIO_ENCODING_MULAW: Encoding.MULAW,
-}
-_ENCODING_CODES = {
-    Encoding.PCM_S16LE: voice_pb2.AUDIO_ENCODING_PCM_S16LE,
-    Encoding.MULAW: voice_pb2.AUDIO_ENCODING_MULAW,
-}
-_SEGMENT_CODES = {Segment.FILLER: voice_pb2.SEGMENT_FILLER, Segment.CONTENT: voice_pb2.SEGMENT_CONTENT}
 _ResponseT = TypeVar("_ResponseT", voice_pb2.SayResponse, voice_pb2.SayHybridResponse)
 
 
 class VoiceServicer(voice_pb2_grpc.VoiceServiceServicer):
-    """Serves Say and SayHybrid."""
+    """Serves Say, SayHybrid and Converse."""
 
-    def __init__(self, speaking: Speaking) -> None:
+    def __init__(self, speaking: Speaking, conversing: Conversing) -> None:
         self._speaking = speaking
+        self._conversing = conversing
 
     async def Say(  # noqa: N802 - the name is the proto's
         self,
@@ -57,46 +58,30 @@ class VoiceServicer(voice_pb2_grpc.VoiceServiceServicer):
             async for event in events:
                 yield _response(voice_pb2.SayHybridResponse, event)
 
-
-def read_form(message: voice_pb2.AudioFormat) -> AudioForm:
-    """Returns the form that is asked for; raises InvalidRequest (FORMAT_UNSUPPORTED)."""
-    return audio_form(_ENCODINGS.get(message.encoding, Encoding.PCM_S16LE), message.sample_rate_hz)
+    async def Converse(  # noqa: N802 - the name is the proto's
+        self,
+        request_iterator: AsyncIterator[voice_pb2.ConverseRequest],
+        context: grpc.ServicerContext,  # noqa: ARG002 - the signature is the stub's
+    ) -> AsyncIterator[voice_pb2.ConverseResponse]:
+        """Holds a spoken conversation."""
+        call = request_context.current()
+        config = await read_config(request_iterator)
+        opening = Opening(read_form(config.format), config.locale, call.request_id)
+        said = read_said(request_iterator, config, new_turn_id=_new_turn_id)
+        async with aclosing(self._conversing.converse(call.principal.require_tenant(), opening, said)) as events:
+            async for event in events:
+                yield write_converse(event)
 
 
 def _response(kind: type[_ResponseT], event: SpeechEvent) -> _ResponseT:
     match event:
         case Started():
-            return kind(config=_config(event))
+            return kind(config=write_started(event))
         case Chunk():
-            return kind(chunk=_chunk(event))
+            return kind(chunk=write_chunk(event))
         case Finished():
-            return kind(completed=_completed(event))
+            return kind(completed=write_finished(event))
 
 
-def _config(event: Started) -> voice_pb2.AudioConfig:
-    form = voice_pb2.AudioFormat(
-        encoding=_ENCODING_CODES[event.form.encoding], sample_rate_hz=event.form.sample_rate_hz
-    )
-    return voice_pb2.AudioConfig(format=form, voice=event.voice, turn_id=event.turn_id)
-
-
-def _chunk(event: Chunk) -> voice_pb2.AudioChunk:
-    return voice_pb2.AudioChunk(
-        samples=event.samples,
-        sequence=event.sequence,
-        segment=_SEGMENT_CODES[event.segment],
-        text_span=event.text_span,
-        is_last=event.is_last,
-        voice=event.voice,
-    )
-
-
-def _completed(event: Finished) -> voice_pb2.AudioCompleted:
-    return voice_pb2.AudioCompleted(
-        complete=event.complete,
-        spoken_text=event.spoken_text,
-        audio_ms=event.audio_ms,
-        billed_characters=event.billed_characters,
-        reasons=event.reasons,
-        first_audio_ms=event.first_audio_ms,
-    )
+def _new_turn_id() -> str:
+    return f"{random.getrandbits(128):032x}"  # an id to find a turn by, not a secret

@@ -1,5 +1,7 @@
 """Settings of the voice service."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from libs.common.settings import ServiceSettings
@@ -9,6 +11,7 @@ class VoiceSettings(ServiceSettings):
     """What the voice service can be told beside what every service can."""
 
     port: int = Field(50055, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    router_target: str = Field("127.0.0.1:50051", description="Where the router listens, for spoken conversations.")
     elevenlabs_api_key: SecretStr | None = Field(
         None, description="Key of ElevenLabs; without it a local voice speaks."
     )
@@ -33,4 +36,8 @@ class VoiceSettings(ServiceSettings):
         description="Local voices in order of preference, comma-separated: `pico`, `espeak`; or `none`.",
     )
     local_voice_threads: int = Field(2, ge=1, le=32, description="Texts that the local voice synthesises at once.")
+    elevenlabs_mulaw: bool = Field(
+        False, description="Ask ElevenLabs for µ-law where 8 kHz are wanted: half the bytes, telephone quality."
+    )
+    prices_file: Path | None = Field(None, description="YAML file of prices of models, in front of those shipped.")
     phrase_memory_mb: int = Field(64, ge=1, le=4096, description="Memory for phrases that are kept as audio.")

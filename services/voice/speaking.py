@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,8 +11,11 @@ from libs.common.errors import FieldViolation, InvalidRequest, NotFound, Unavail
 from libs.common.request_context import TenantId
 from services.voice.audio import AudioForm
 from services.voice.chunks import ChunkAssembler, Segment
+from services.voice.kept_phrases import KeptPhrases
+from services.voice.masked_wait import MaskedWait
+from services.voice.masking import GREETINGS, UNKNOWN, Mask
 from services.voice.narration import Ahead, Narration, Piece, narrate
-from services.voice.phrases import PhraseMemory, default_phrases
+from services.voice.phrases import PhraseAudio, PhraseMemory, default_phrases
 from services.voice.sentences import split_sentences
 from services.voice.speech_stream import SpeechEvent, SpeechStream, Started
 from services.voice.voices import Plan, Voices
@@ -29,8 +32,13 @@ class TenantVoice:
     phrases: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def wording(self, locale: str = "") -> dict[str, str]:
-        """Returns every phrase by key: the built-in ones of the language, replaced by the tenant's own."""
-        return {**default_phrases(locale or self.locale), **self.phrases}
+        """Returns every phrase by key: the built-in ones, replaced by the tenant's own where its language is spoken."""
+        spoken = locale or self.locale
+        defaults = default_phrases(spoken)
+        if spoken.partition("-")[0] == self.locale.partition("-")[0]:
+            return {**defaults, **self.phrases}
+        # The tenant's wordings are of its own language.
+        return {**self.phrases, **defaults}
 
 
 class TenantVoices(Protocol):
@@ -100,10 +108,9 @@ class Speaking:
         """
         begun = self._now()
         voice = await self._tenants.of(tenant)
-        wording = voice.wording(utterance.locale).get(phrase_key)
-        if wording is None:
+        if phrase_key not in voice.wording(utterance.locale):
             raise NotFound("PHRASE_UNKNOWN", f"There is no phrase {phrase_key!r}; ListPhrases names them.")
-        async with aclosing(self._speak(utterance, voice, begun=begun, opening=wording)) as events:
+        async with aclosing(self._speak(utterance, voice, begun=begun, opening_key=phrase_key)) as events:
             async for event in events:
                 yield event
 
@@ -118,39 +125,46 @@ class Speaking:
         return tuple(listed)
 
     async def _speak(
-        self, utterance: Utterance, tenant: TenantVoice, *, begun: float, opening: str = ""
+        self, utterance: Utterance, tenant: TenantVoice, *, begun: float, opening_key: str = ""
     ) -> AsyncGenerator[SpeechEvent, None]:
         _check_length(utterance.text)
         form = utterance.form
         plan = self._plan(utterance, tenant)
         narration = Narration(list(plan.reasons))
-        sentences = split_sentences(utterance.text)
-        async with self._ahead(sentences, plan, form, narration) as pieces:
+        phrases = KeptPhrases(tenant.wording(plan.locale), self._phrases, plan, form)
+        opening = phrases.wording.get(opening_key, "")
+        changed = asyncio.Event()
+        async with self._ahead(self._pieces(utterance.text, phrases, narration), changed) as (ahead, task):
             first_voice = plan.candidates[0].full_name
             stream = SpeechStream(ChunkAssembler(form, voice=first_voice), begun=begun, now=self._now)
             yield Started(form, first_voice, utterance.turn_id)
             opened = False
             if opening:
-                phrase = await self._phrases.get(
-                    opening, plan=plan, sample_rate_hz=form.sample_rate_hz, narration=narration
-                )
+                # A greeting is content itself: it masks nothing.
+                segment = Segment.CONTENT if opening_key in GREETINGS else Segment.FILLER
+                phrase = await phrases.make(opening_key, narration)
                 opened = phrase is not None
-                for chunk in stream.phrase(phrase, Segment.FILLER, opening):
+                for chunk in stream.phrase(phrase, segment, opening):
                     yield chunk
-            async for piece in pieces:
-                for chunk in stream.piece(piece):
+            mask = Mask(forecast=UNKNOWN, phase="", lengths=phrases.lengths(), last_filler=opening_key)
+            waiting = MaskedWait(mask if opened else None, stream, phrases, begun=begun, now=self._now)
+            async with aclosing(waiting.chunks(ahead, task, changed)) as chunks:
+                async for chunk in chunks:
                     yield chunk
+            if waiting.is_over:
+                narration.complete = False
+                narration.reasons.append("ANSWER_TOO_LATE")
             if not narration.complete and not narration.spoken and not opened:
-                apology = tenant.wording(plan.locale)["apology"]
-                excuse = self._phrases.peek(apology, plan=plan, sample_rate_hz=form.sample_rate_hz)
+                apology = phrases.wording["apology"]
+                excuse = phrases.audio("apology")
                 if excuse is None and not stream.sent_any:
                     raise Unavailable("NO_VOICE", f"No voice could speak: {', '.join(narration.reasons)}.")
                 for chunk in stream.phrase(excuse, Segment.CONTENT, apology):
                     yield chunk
             for chunk in stream.end():
                 yield chunk
-            spoken = ([opening] if opened else []) + narration.spoken
-            yield stream.finished(narration, spoken)
+            spoken = ([opening] if opened else []) + waiting.played + narration.spoken
+            yield stream.finished(narration, spoken, turn_id=utterance.turn_id)
 
     def _plan(self, utterance: Utterance, tenant: TenantVoice) -> Plan:
         locale = utterance.locale or tenant.locale
@@ -160,22 +174,34 @@ class Speaking:
 
     @asynccontextmanager
     async def _ahead(
-        self, sentences: Sequence[str], plan: Plan, form: AudioForm, narration: Narration
-    ) -> AsyncGenerator[AsyncIterator[Piece], None]:
+        self, pieces: AsyncGenerator[Piece, None], changed: asyncio.Event
+    ) -> AsyncGenerator[tuple[Ahead, "asyncio.Task[None]"], None]:
         """Makes the speech in a task of its own, begun before the block is entered and ended with it."""
-        stream = narrate(
-            sentences, plan=plan, voices=self._voices, sample_rate_hz=form.sample_rate_hz, narration=narration
-        )
-        ahead = Ahead(stream)
+        ahead = Ahead(pieces, on_change=changed.set)
         task = asyncio.create_task(ahead.produce())
         task.add_done_callback(ahead.close)
         try:
             # Lets the work begin before anything else happens.
             await asyncio.sleep(0)
-            yield ahead.pieces(task)
+            yield ahead, task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    def _pieces(self, text: str, phrases: KeptPhrases, narration: Narration) -> AsyncGenerator[Piece, None]:
+        """Returns the text as audio: from memory where it is a phrase that is kept, made now where it is not."""
+        plan, sample_rate_hz = phrases.plan, phrases.form.sample_rate_hz
+        kept = self._phrases.peek(text, plan=plan, sample_rate_hz=sample_rate_hz) if phrases.is_phrase(text) else None
+        if kept is not None:
+            return _recall(text, kept, narration)
+        return narrate(
+            split_sentences(text), plan=plan, voices=self._voices, sample_rate_hz=sample_rate_hz, narration=narration
+        )
+
+
+async def _recall(text: str, audio: PhraseAudio, narration: Narration) -> AsyncGenerator[Piece, None]:
+    yield Piece(audio.samples, text, audio.voice)
+    narration.spoken.append(text)
 
 
 def _check_length(text: str) -> None:

@@ -7,6 +7,7 @@ from services.voice.audio import AudioForm
 from services.voice.chunks import Chunk, ChunkAssembler, Segment
 from services.voice.narration import Narration, Piece
 from services.voice.phrases import PhraseAudio
+from services.voice.playback import Playback
 
 # A phrase goes out in one to five messages.
 _PHRASE_CHUNK_MS = 1_000
@@ -32,6 +33,9 @@ class Finished:
     billed_characters: int
     reasons: tuple[str, ...]
     first_audio_ms: float
+    largest_gap_ms: float = 0.0
+    turn_id: str = ""
+    interrupted: bool = False
 
 
 SpeechEvent = Started | Chunk | Finished
@@ -41,15 +45,14 @@ class SpeechStream:
     """The chunks of one stream, and when the first of them went out."""
 
     def __init__(self, assembler: ChunkAssembler, *, begun: float, now: Callable[[], float]) -> None:
+        self.playback = Playback(begun=begun)
         self._assembler = assembler
-        self._begun = begun
         self._now = now
-        self._first_audio_ms = 0.0
 
     @property
     def sent_any(self) -> bool:
         """True once a chunk was handed out."""
-        return self._first_audio_ms > 0
+        return self.playback.ends_at is not None
 
     def phrase(self, audio: PhraseAudio | None, segment: Segment, text: str) -> list[Chunk]:
         """Returns the chunks of a kept phrase; none when there is no audio of it."""
@@ -65,11 +68,15 @@ class SpeechStream:
         chunks = self._assembler.begin(Segment.CONTENT, piece.begins, voice=piece.voice) if piece.begins else []
         return self._noted(chunks + self._assembler.push(piece.samples))
 
+    def rest(self) -> list[Chunk]:
+        """Returns what was kept back for a join that does not come in time."""
+        return self._noted(self._assembler.rest())
+
     def end(self) -> list[Chunk]:
         """Returns the last chunk."""
         return self._noted(self._assembler.finish())
 
-    def finished(self, narration: Narration, spoken: Sequence[str]) -> Finished:
+    def finished(self, narration: Narration, spoken: Sequence[str], *, turn_id: str = "") -> Finished:
         """Returns the closing event."""
         return Finished(
             complete=narration.complete,
@@ -77,10 +84,12 @@ class SpeechStream:
             audio_ms=self._assembler.audio_ms,
             billed_characters=narration.billed_characters,
             reasons=tuple(narration.reasons),
-            first_audio_ms=self._first_audio_ms,
+            first_audio_ms=self.playback.first_audio_ms,
+            largest_gap_ms=self.playback.largest_gap_ms,
+            turn_id=turn_id,
         )
 
     def _noted(self, chunks: list[Chunk]) -> list[Chunk]:
-        if chunks and not self._first_audio_ms:
-            self._first_audio_ms = max((self._now() - self._begun) * 1_000, 0.001)
+        for chunk in chunks:
+            self.playback.sent(chunk.audio_ms, now=self._now())
         return chunks

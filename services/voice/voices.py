@@ -8,6 +8,9 @@ from typing import Literal, Protocol
 
 from libs.common.errors import FieldViolation, InvalidRequest, Unavailable
 from services.voice.audio import Samples
+from services.voice.loudness import VoiceLevels
+from services.voice.resting import Resting
+from services.voice.watched_speech import Account, Take, Unpaid, WatchedSpeech
 
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -28,6 +31,8 @@ class SpeechProvider(Protocol):
     name: str
     # True when every character sent costs money.
     is_paid: bool
+    # The model and its settings: whatever changes the sound or the price, such as `eleven_turbo_v2_5`.
+    model: str
 
     def state(self) -> VoiceState:
         """Says whether it can speak now."""
@@ -49,11 +54,23 @@ class SpeechProvider(Protocol):
         ...
 
 
+class Speaker(Protocol):
+    """A provider as narrations use it."""
+
+    name: str
+    is_paid: bool
+    model: str
+
+    def stream(self, text: str, *, locale: str, voice: str, sample_rate_hz: int) -> AsyncGenerator[Samples, None]:
+        """Yields speech, as `SpeechProvider.stream` does."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A provider with the voice it would use."""
 
-    provider: SpeechProvider
+    provider: Speaker
     voice: str
 
     @property
@@ -84,6 +101,7 @@ class Voices:
     """The providers of this process in order of preference.
 
     A provider that failed is tried last for `cooldown_seconds`, so that each caller does not wait for it again.
+    `account` pays for paid ones, `levels` brings all to one loudness, `note` is told of every text that was spoken.
     """
 
     def __init__(
@@ -91,12 +109,23 @@ class Voices:
         providers: Sequence[SpeechProvider],
         *,
         cooldown_seconds: float = 15.0,
+        account: Account | None = None,
+        levels: VoiceLevels | None = None,
+        note: Callable[[Take], None] = lambda _: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._providers = tuple(providers)
-        self._cooldown_seconds = cooldown_seconds
-        self._now = now
-        self._failed_until: dict[str, tuple[float, str]] = {}
+        self._speakers = {
+            provider.name: WatchedSpeech(
+                provider,
+                resting=Resting(cooldown_seconds=cooldown_seconds, now=now),
+                account=account or Unpaid(),
+                levels=levels,
+                note=note,
+                now=now,
+            )
+            for provider in providers
+        }
 
     def plan(self, *, locale: str, asked: str = "") -> Plan:
         """Returns who may speak `locale`, with `asked` (`provider:voice`, `provider` or empty) first.
@@ -118,7 +147,7 @@ class Voices:
                 continue
             voice = provider.voice_for(locale, wanted_voice if is_wanted else "")
             if voice is not None:
-                candidates.append(Candidate(provider, voice))
+                candidates.append(Candidate(self._speakers[provider.name], voice))
             elif is_wanted and wanted_voice:
                 raise _unknown_voice([provider.name])
         if not candidates:
@@ -135,9 +164,9 @@ class Voices:
             plan = self.plan(locale=locale)
             return replace(plan, reasons=(error.reason, *plan.reasons))
 
-    def set_aside(self, provider: SpeechProvider, reason: str) -> None:
+    def set_aside(self, provider: Speaker, reason: str) -> None:
         """Notes that `provider` just failed."""
-        self._failed_until[provider.name] = (self._now() + self._cooldown_seconds, reason)
+        self._speakers[provider.name].resting.failed(reason)
 
     def dependencies(self) -> tuple[VoiceDependency, ...]:
         """Returns how the voices are: the ones in use, and the ones whose absence costs something."""
@@ -168,11 +197,14 @@ class Voices:
 
     def _with_the_failed_last(self, candidates: list[Candidate], locale: str, reasons: list[str]) -> Plan:
         first = candidates[0]
-        now = self._now()
-        failed = {name for name, (until, _) in self._failed_until.items() if until > now}
+        failed = {
+            candidate.provider.name
+            for candidate in candidates
+            if not self._speakers[candidate.provider.name].resting.admits()
+        }
         candidates.sort(key=lambda candidate: candidate.provider.name in failed)
         if candidates[0] is not first:
-            reasons.append(self._failed_until[first.provider.name][1])
+            reasons.append(self._speakers[first.provider.name].resting.reason)
         return Plan(tuple(candidates), locale, tuple(reasons))
 
     def _why_nobody_speaks(self, locale: str) -> str:

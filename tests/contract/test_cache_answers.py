@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, Unavailable
 from libs.common.knowledge_epoch import advance_epoch
 from libs.common.redis_store import RedisStore
 from services.cache.adapters.memory_answers import MemoryAnswers
 from services.cache.adapters.redis_answers import RedisAnswers
+from services.cache.adapters.redisearch_nearest import RedisearchNearest
 from services.cache.entries import SourceRef
 from tests.fakes.cache_world import CacheWorld, Clock, principal
+from tests.redis_fixture import query_engines
 
 CAPACITY = 5
 
@@ -27,7 +29,7 @@ class Bench:
     advance: Callable[[str], Awaitable[int]]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", *(["redisearch"] if query_engines() else [])])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     clock = Clock()
     if request.param == "memory":
@@ -46,15 +48,21 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
             advance_memory,
         )
         return
-    redis = RedisStore.connect(request.getfixturevalue("redis_url"), db=5, timeout_seconds=1.0)
-    store = RedisAnswers(redis, capacity=CAPACITY)
+    has_engine = request.param == "redisearch"
+    url = request.getfixturevalue("query_engine_url" if has_engine else "redis_url")
+    # The engine knows database 0 only, so the number becomes part of a prefix.
+    redis = RedisStore.connect(url, db=5, prefix="test:" if has_engine else "", timeout_seconds=1.0)
+    store = RedisAnswers(redis, capacity=CAPACITY, keeps_vectors=has_engine)
+    # One for both replicas keeps no state of either.
+    nearest = RedisearchNearest(redis, dimensions=64) if has_engine else None
+    if nearest is not None:
+        await nearest.prepare()
 
     async def advance_redis(tenant: str) -> int:
         return await advance_epoch(redis.for_tenant(principal(tenant)))
 
-    yield Bench(
-        CacheWorld(store, store, clock=clock), CacheWorld(store, store, clock=clock), clock, store, advance_redis
-    )
+    one, two = (CacheWorld(store, store, clock=clock, nearest=nearest) for _ in range(2))
+    yield Bench(one, two, clock, store, advance_redis)
     await redis.aclose()
 
 
@@ -206,3 +214,17 @@ async def test_a_raised_threshold_has_a_limit(bench: Bench) -> None:
         raised = await bench.store.raise_threshold(owner, 0.01, at_most=0.1)
     assert raised == pytest.approx(0.1)
     assert (await bench.store.read(principal("tenant-b"), [])).threshold_raise == 0
+
+
+async def test_counts_of_many_tenants_arrive_and_a_refused_one_is_no_silence(redis_url: str) -> None:
+    redis = RedisStore.connect(redis_url, db=5, timeout_seconds=5.0)
+    store = RedisAnswers(redis)
+    owners = [principal(f"tenant-{number:04}") for number in range(700)]
+    await store.add({owner: {"hits": 1, "exact_hits": 2} for owner in owners})
+    assert len(await store.tenants()) == 700
+    assert await store.totals(owners[-1]) == {"hits": 1, "exact_hits": 2}
+    broken = redis.for_tenant(owners[3])
+    await broken.set(broken.key("semantic_cache:v2", "totals"), b"no hash")
+    with pytest.raises(Unavailable):
+        await store.add({owner: {"hits": 1} for owner in owners[:5]})
+    await redis.aclose()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+import numpy as np
 import pytest
 
 from libs.common.errors import Unavailable
@@ -98,9 +99,9 @@ async def test_an_answer_without_audio_is_a_failure(double: ElevenLabsDouble) ->
     assert await failure(client(double)) == ("ELEVENLABS_EMPTY", 0)
 
 
-async def test_nobody_there_is_broken() -> None:
+async def test_nobody_there_is_unreachable() -> None:
     options = ElevenLabsOptions(voice="rachel", base_url="http://127.0.0.1:9", first_byte_seconds=5)
-    assert await failure(ElevenLabsSpeech(api_key=API_KEY, options=options)) == ("ELEVENLABS_BROKEN", 0)
+    assert await failure(ElevenLabsSpeech(api_key=API_KEY, options=options)) == ("ELEVENLABS_UNREACHABLE", 0)
 
 
 async def test_closing_drops_the_request(double: ElevenLabsDouble) -> None:
@@ -139,3 +140,46 @@ async def test_without_a_key_it_says_so_and_never_speaks() -> None:
     speech = ElevenLabsSpeech(api_key=None, options=ElevenLabsOptions(voice="rachel"))
     assert speech.state().reason == "ELEVENLABS_NOT_CONFIGURED"
     assert await failure(speech) == ("ELEVENLABS_NOT_CONFIGURED", 0)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"<html><body>Bad gateway</body></html>", b'{"detail": "busy"}', b"ID3\x04" + bytes(99), b"RIFF" + bytes(99)],
+)
+async def test_an_answer_that_is_no_audio_is_never_played(double: ElevenLabsDouble, garbage: bytes) -> None:
+    double.answers = [Answer(garbage=garbage)]
+    assert await failure(client(double)) == ("ELEVENLABS_GARBAGE", 0)
+
+
+async def test_audio_that_comes_slower_than_it_is_heard_is_a_stall(double: ElevenLabsDouble) -> None:
+    # 64 ms of sound each 80 ms: no pause is long, but the listener is left behind.
+    double.answers = [Answer(piece_delay_seconds=0.08, pieces=40)]
+    assert (await failure(client(double, gap=0.1)))[0] == "ELEVENLABS_STALLED"
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("", 1.0), ("Thu, 01 Jan 2026", 1.0), ("99999", 600.0)])
+async def test_how_long_to_stay_away_is_read(double: ElevenLabsDouble, header: str, seconds: float) -> None:
+    double.answers = [Answer(status=429, retry_after=header)]
+    speech = client(double)
+    with pytest.raises(Unavailable) as limited:
+        async with aclosing(speech.stream("Oui.", locale="fr", voice="rachel", sample_rate_hz=8_000)) as stream:
+            await anext(stream)
+    await speech.aclose()
+    assert limited.value.retry_after_seconds == seconds
+
+
+async def test_telephone_coding_sounds_the_same_in_half_the_bytes(double: ElevenLabsDouble) -> None:
+    async def heard(*, mulaw: bool) -> np.ndarray:
+        options = ElevenLabsOptions(
+            voice="rachel", base_url=double.base_url, first_byte_seconds=5, gap_seconds=5, mulaw=mulaw
+        )
+        speech = ElevenLabsSpeech(api_key=API_KEY, options=options)
+        async with aclosing(speech.stream("Bonjour.", locale="fr", voice="rachel", sample_rate_hz=8_000)) as stream:
+            samples = np.concatenate([piece async for piece in stream])
+        await speech.aclose()
+        return samples
+
+    plain, coded = await heard(mulaw=False), await heard(mulaw=True)
+    assert [request["output_format"] for request in double.requests] == ["pcm_8000", "ulaw_8000"]
+    assert len(plain) == len(coded)
+    assert np.abs(plain.astype(int) - coded).max() < 300

@@ -9,7 +9,7 @@ from services.cache.index_following import IndexFollower
 from services.cache.keeping import Keeping, Kept, Offer
 from services.cache.lookup import Lookup, Question
 from services.cache.rechecking import Rechecking
-from services.cache.store import AnswerStore, CounterStore, Policy
+from services.cache.store import AnswerStore, CounterStore, Nearest, Policy
 from services.cache.tenant_index import TenantIndexes
 from tests.fakes.embedder import HashEmbedder
 
@@ -50,8 +50,11 @@ class CacheWorld:
         clock: Clock | None = None,
         embedder: HashEmbedder | None = None,
         max_bytes: int = 1 << 24,
+        nearest: Nearest | None = None,
     ) -> None:
         self.clock = clock or Clock()
+        # Seconds of the clock that only grows.
+        self.ticks = 0.0
         # Under the sample's share, a semantic hit becomes a sample.
         self.drawn = 1.0
         self.embedder = embedder or HashEmbedder()
@@ -64,7 +67,9 @@ class CacheWorld:
             policies=policies,
             follower=follower,
             counters=self.counters,
+            nearest=nearest,
             now=self.clock,
+            clock=lambda: self.ticks,
             threshold_floor=0.0,
             draw=lambda: self.drawn,
         )

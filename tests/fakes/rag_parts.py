@@ -6,9 +6,10 @@ from dataclasses import replace
 from libs.common.errors import NotFound, Unavailable
 from libs.common.request_context import Principal, TenantId
 from services.rag.knowledge_rules import KnowledgeRules
-from services.rag.passage_index import DocumentRecord, Hit, IndexSize, PassageIndex, StoredChunk, Vector
+from services.rag.passage_index import NO_TERMS, DocumentRecord, Hit, IndexSize, PassageIndex, StoredChunk, Vector
 from services.rag.reranking import Ranked
 from services.rag.tenant_scope import AgentScope, TenantScope
+from services.rag.terms import Terms
 
 
 def principal(tenant: str) -> Principal:
@@ -65,8 +66,8 @@ class JournalIndex:
         self.failing_writes: set[int] = set()
         self._writes = 0
 
-    async def search(self, scope: AgentScope, vector: Vector, *, limit: int) -> Sequence[Hit]:
-        return [*self.leak, *await self._inner.search(scope, vector, limit=limit)]
+    async def search(self, scope: AgentScope, vector: Vector, *, limit: int, terms: Terms = NO_TERMS) -> Sequence[Hit]:
+        return [*self.leak, *await self._inner.search(scope, vector, limit=limit, terms=terms)]
 
     async def write(self, scope: TenantScope, chunks: Sequence[StoredChunk]) -> None:
         self._writes += 1

@@ -26,6 +26,7 @@ class ScriptedVoice:
     ) -> None:
         self.name = name
         self.is_paid = is_paid
+        self.model = "scripted-1"
         self.can_speak = can_speak
         self.languages = languages
         self.fail_after_pieces: list[int | None] = []

@@ -11,8 +11,10 @@ from libs.common.redis_store import RedisStore
 from libs.common.request_context import Principal
 from services.cache.adapters.memory_answers import MemoryAnswers, _Shelf
 from services.cache.adapters.redis_answers import RedisAnswers
+from services.cache.adapters.redisearch_nearest import RedisearchNearest
 from services.cache.fingerprint import fingerprint, normalise
 from tests.fakes.cache_world import CacheWorld, principal
+from tests.redis_fixture import query_engines
 
 TENANTS = [f"company_{letter}" for letter in "ABCDEFGHIJ"]
 PLACES = ["Cocody", "Yopougon", "Bouaké", "Korhogo", "Marcory", "Abobo"]
@@ -20,16 +22,21 @@ SHAPES = ["Combien coûte la livraison à {} ?", "Livrez-vous le lundi à {} ?",
 QUESTION = "Combien coûte la livraison à Cocody ?"
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", *(["redisearch"] if query_engines() else [])])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[CacheWorld]:
     if request.param == "memory":
         memory = MemoryAnswers()
         yield CacheWorld(memory, memory, max_bytes=20_000)
         return
-    redis = RedisStore.connect(request.getfixturevalue("redis_url"), db=5, timeout_seconds=1.0)
-    store = RedisAnswers(redis)
+    has_engine = request.param == "redisearch"
+    url = request.getfixturevalue("query_engine_url" if has_engine else "redis_url")
+    redis = RedisStore.connect(url, db=5, prefix="test:" if has_engine else "", timeout_seconds=1.0)
+    store = RedisAnswers(redis, keeps_vectors=has_engine)
+    nearest = RedisearchNearest(redis, dimensions=64) if has_engine else None
+    if nearest is not None:
+        await nearest.prepare()
     # Small enough that tenants push each other out of memory and are loaded again.
-    yield CacheWorld(store, store, max_bytes=20_000)
+    yield CacheWorld(store, store, max_bytes=20_000, nearest=nearest)
     await redis.aclose()
 
 

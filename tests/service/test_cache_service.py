@@ -17,6 +17,7 @@ from grpc_status import rpc_status
 from pydantic import SecretStr
 
 from libs.common.embedded_redis import server_binary
+from libs.common.errors import PreconditionFailed
 from libs.common.knowledge_epoch import advance_epoch
 from libs.common.redis_store import RedisStore
 from libs.common.request_context import Principal, TenantId
@@ -72,7 +73,9 @@ class Client:
 
 @asynccontextmanager
 async def serving(redis_url: str | None, **more: float) -> AsyncIterator[Client]:
-    settings = CacheSettings(port=0, redis_url=SecretStr(redis_url) if redis_url else None, **more)
+    # A busy machine must not look like a store that is away.
+    patient = {"redis_seconds": 5.0, "cache_store_budget_seconds": 5.0} | more
+    settings = CacheSettings(port=0, redis_url=SecretStr(redis_url) if redis_url else None, **patient)
     async with (
         app.running(settings) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
@@ -307,7 +310,9 @@ def mortal_redis(tmp_path_factory: pytest.TempPathFactory) -> subprocess.Popen[s
 
 
 async def test_killed_and_frozen_stores_are_misses_and_never_errors(mortal_redis) -> None:
-    async with serving(f"unix://{mortal_redis.socket_path}") as client:
+    async with serving(
+        f"unix://{mortal_redis.socket_path}", redis_seconds=0.5, cache_store_budget_seconds=0.5
+    ) as client:
         await client.keep(QUESTION, "1 500 F.")
         assert (await client.look_up(QUESTION)).HasField("hit")
         mortal_redis.send_signal(signal.SIGSTOP)
@@ -321,3 +326,20 @@ async def test_killed_and_frozen_stores_are_misses_and_never_errors(mortal_redis
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await client.keep(QUESTION, "1 500 F.")
         assert (caught.value.code(), reason_of(caught.value)) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"redis_prefix": "shared:"}, "QUERY_ENGINE_MISSING"),
+        ({}, "QUERY_ENGINE_DATABASE"),
+        ({"redis_url": None}, "QUERY_ENGINE_DATABASE"),
+    ],
+)
+async def test_an_index_in_redis_needs_its_query_engine(
+    redis_url: str, settings: dict[str, object], reason: str
+) -> None:
+    options = {"redis_url": SecretStr(redis_url), "cache_index": "redisearch", **settings}
+    with pytest.raises(PreconditionFailed, match=reason):
+        async with app.running(CacheSettings(port=0, **options)):  # type: ignore[arg-type]
+            pass

@@ -22,7 +22,14 @@ QUESTION = "Combien coûte la livraison à Cocody ?"
 
 @pytest.fixture
 async def service(redis_url: str) -> AsyncIterator[RunningServer]:
-    settings = CacheSettings(port=0, redis_url=SecretStr(redis_url), cache_canary_seconds=0)
+    # A busy machine must not look like a store that is away.
+    settings = CacheSettings(
+        port=0,
+        redis_url=SecretStr(redis_url),
+        redis_seconds=5.0,
+        cache_store_budget_seconds=5.0,
+        cache_canary_seconds=0,
+    )
     async with running(settings) as server:
         yield server
 

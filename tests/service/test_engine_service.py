@@ -140,9 +140,11 @@ async def test_a_model_that_stalls_costs_its_words_and_not_the_turn(double: Open
 
 async def test_a_short_deadline_still_brings_the_template(double: OpenAIDouble) -> None:
     double.script(Scripted(hold_after=1))
-    async with served(llm_base_url=double.base_url, llm_model="double-small") as channel:
+    # The model's own limits are far away: it is the caller's that ends the wait.
+    patient = {"llm_seconds": 30.0, "llm_gap_seconds": 30.0, "llm_sentence_seconds": 30.0}
+    async with served(llm_base_url=double.base_url, llm_model="double-small", **patient) as channel:
         stub = engine_pb2_grpc.EngineServiceStub(channel)
-        answer = (await stub.GenerateAnswer(turn(image="a"), metadata=CUSTOMERS, timeout=0.5)).answer
+        answer = (await stub.GenerateAnswer(turn(image="a"), metadata=CUSTOMERS, timeout=2.0)).answer
         assert answer.text == PAY
 
 

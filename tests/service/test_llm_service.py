@@ -13,6 +13,7 @@ import grpc.aio
 import pytest
 
 from libs.common.request_context import parse_tenant_id
+from libs.common.spending.ledger import nameless
 from libs.common.spending.memory_ledger import MemoryLedger
 from libs.common.tenants.memory_source import MemoryTenantStore
 from repartee.v1 import common_pb2, engine_pb2, engine_pb2_grpc
@@ -61,7 +62,7 @@ async def test_a_models_words_come_with_their_tier_and_cost(openai_double: OpenA
     assert (said.text, said.source, said.tier) == ("Bonjour à vous !", engine_pb2.WORDING_SOURCE_MODEL, "default")
     assert [(each.tier, each.model, each.reason) for each in said.attempts] == [("default", "double-small", "")]
     (row,) = await ledger.recent(SHOP, limit=9)
-    assert (row.component, row.used, row.conversation_id) == ("generate", True, "c-1")
+    assert (row.component, row.used, row.conversation_id) == ("generate", True, nameless(SHOP, "c-1"))
     assert row.tokens == openai_double.tokens == said.usage.prompt_tokens + said.usage.completion_tokens
 
 

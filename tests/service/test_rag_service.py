@@ -55,7 +55,8 @@ def bundle(tenant: str) -> str:
 class Client:
     """Stubs of the rag's services on one channel."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, port: int) -> None:
+        self.port = port
         self.rag = rag_pb2_grpc.RagServiceStub(channel)
         self.admin = rag_pb2_grpc.RagAdminServiceStub(channel)
         self.status = common_pb2_grpc.StatusServiceStub(channel)
@@ -77,7 +78,7 @@ async def serving(settings: RagSettings) -> AsyncIterator[Client]:
         app.running(settings) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        yield Client(channel)
+        yield Client(channel, server.port)
 
 
 async def settings_on_files(folder: Path, **more: object) -> RagSettings:
@@ -156,7 +157,7 @@ async def test_an_unknown_tenant_is_not_found(client: Client) -> None:
 
 async def test_bad_documents_are_refused_by_themselves(client: Client) -> None:
     documents = [
-        rag_pb2.Document(document_id="a", content=b"%PDF", media_type="application/pdf"),
+        rag_pb2.Document(document_id="a", content=b"GIF89a", media_type="image/gif"),
         rag_pb2.Document(document_id="b", content=b"\xff\xfe"),
         rag_pb2.Document(document_id="c", content=b"texte", agent_owner="nobody"),
         rag_pb2.Document(document_id="d", content=b" \n"),
@@ -168,6 +169,30 @@ async def test_bad_documents_are_refused_by_themselves(client: Client) -> None:
     reasons = [result.reason for result in answer.results]
     assert reasons == ["MEDIA_TYPE_UNSUPPORTED", "NOT_TEXT", "OWNER_UNKNOWN", "DOCUMENT_EMPTY", ""]
     assert answer.results[4].outcome == _RESULT.OUTCOME_INDEXED
+
+
+async def test_files_of_many_kinds_are_read_and_a_damaged_one_is_set_aside_and_listed(client: Client) -> None:
+    documents = [
+        rag_pb2.Document(document_id="a", content=b"<html><body><h1>Retours</h1><p>Sous sept jours.</p></body></html>"),
+        rag_pb2.Document(document_id="b", content=b"Ville;Frais\nLyon;10", media_type="text/csv"),
+        rag_pb2.Document(document_id="c", content=b"%PDF-1.4 junk"),
+    ]
+    answer = await client.rag.UpsertDocuments(
+        rag_pb2.UpsertDocumentsRequest(documents=documents), metadata=of("shop"), timeout=60
+    )
+    assert [(result.outcome, result.reason) for result in answer.results] == [
+        (_RESULT.OUTCOME_INDEXED, ""),
+        (_RESULT.OUTCOME_INDEXED, ""),
+        (_RESULT.OUTCOME_QUARANTINED, "UNREADABLE"),
+    ]
+    found = await client.ask("shop", "retours sept jours")
+    assert found.passages[0].title == "Retours"
+    listed = (await client.rag.ListDocuments(rag_pb2.ListDocumentsRequest(), metadata=of("shop"))).documents
+    assert [(each.status, each.reason, each.media_type) for each in listed] == [
+        ("indexed", "", "text/html"),
+        ("indexed", "", "text/csv"),
+        ("quarantined", "UNREADABLE", "application/pdf"),
+    ]
 
 
 async def test_a_large_document_comes_through(client: Client) -> None:
@@ -222,13 +247,6 @@ async def test_operators_explain_a_retrieval_and_count(client: Client) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await client.admin.GetRagStats(rag_pb2.GetRagStatsRequest(), metadata=of("shop"))
     assert reason_of(refused.value) == "OPERATOR_ONLY"
-
-
-async def test_what_is_not_served_says_so(client: Client) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await client.rag.LearnPatterns(rag_pb2.LearnPatternsRequest(), metadata=of("shop"))
-    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert reason_of(refused.value) == "NOT_BUILT"
 
 
 async def test_documents_are_there_after_a_restart(tmp_path: Path) -> None:

@@ -226,6 +226,10 @@ async def test_bad_rollouts_are_refused_by_name_and_change_nothing(
         ("AdvanceRollout", pb.AdvanceRolloutRequest),
         ("ExplainAssignment", pb.ExplainAssignmentRequest),
         ("WatchRollout", pb.WatchRolloutRequest),
+        ("GetMetrics", pb.GetMetricsRequest),
+        ("ResetMetrics", pb.ResetMetricsRequest),
+        ("ListAudit", pb.ListAuditRequest),
+        ("GetShadowReport", pb.GetShadowReportRequest),
     ],
 )
 async def test_unknown_tenants_missing_reasons_and_customers_are_refused(

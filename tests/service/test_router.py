@@ -27,7 +27,7 @@ from repartee.v1 import (
     tenants_pb2,
     tenants_pb2_grpc,
 )
-from services.router.adapters.upstreams import EngineClient
+from services.router.adapters.engine_client import EngineClient
 from services.router.app import running
 from services.router.ladder import EngineQuestion
 from services.router.servicer import DEFAULT_TURN_SECONDS
@@ -80,7 +80,7 @@ class Stack:
 
     async def chat(self, message: str, *, metadata: Any = CLIENT, **fields: Any) -> router_pb2.ChatResponse:
         request = router_pb2.ChatRequest(**{"conversation_id": "c1", "message": message, **fields})
-        return await self.router.Chat(request, metadata=metadata, timeout=8)
+        return await self.router.Chat(request, metadata=metadata, timeout=30)
 
 
 @asynccontextmanager
@@ -88,7 +88,9 @@ async def running_stack(**settings: Any) -> AsyncIterator[Stack]:
     async with AsyncExitStack() as exits:
         fakes = UpstreamCache(), HybridEngine("hybrid"), UpstreamEngine("classic")
         cache, hybrid, classic = [await exits.enter_async_context(serving(each)) for each in fakes]
-        wired = RouterSettings(port=0, cache_target=cache, hybrid_target=hybrid, classic_target=classic, **settings)
+        wired = RouterSettings(
+            port=0, cache_target=cache, hybrid_target=hybrid, classic_target=classic, redis_seconds=2.0, **settings
+        )
         server = await exits.enter_async_context(running(wired))
         channel = await exits.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{server.port}"))
         yield Stack(*fakes, channel)

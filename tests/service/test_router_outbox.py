@@ -18,7 +18,14 @@ async def opened(url: str, state_dir: Path | None) -> AsyncIterator[tuple[OpenCo
     redis = RedisStore.connect(url, timeout_seconds=2.0)
     try:
         async with open_conversations(
-            redis, state_dir=state_dir, retention_days=30, history_messages=20, max_waiting=100
+            redis,
+            state_dir=state_dir,
+            retention_days=30,
+            history_messages=20,
+            max_waiting=100,
+            # A busy machine is no outage.
+            timeout_seconds=5.0,
+            outbox_timeout_seconds=5.0,
         ) as keeping:
             yield keeping, RouterWorld(conversations=keeping.conversations)
     finally:

@@ -9,8 +9,8 @@ from libs.common.channel import open_channel
 from libs.common.errors import Unavailable
 from libs.common.request_context import use_context
 from repartee.v1 import common_pb2, engine_pb2, router_pb2
-from services.router.adapters import upstreams
-from services.router.adapters.upstreams import EngineClient
+from services.router.adapters import engine_client
+from services.router.adapters.engine_client import EngineClient
 from services.router.ladder import EngineQuestion
 from services.router.turn import NO_STATE, Attempt
 from tests.fakes.router_world import call
@@ -110,7 +110,7 @@ async def test_what_an_engine_spent_and_tried_is_read() -> None:
 
 
 async def test_silence_in_the_middle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstreams, "MAX_SILENCE_SECONDS", 0.01)
+    monkeypatch.setattr(engine_client, "MAX_SILENCE_SECONDS", 0.01)
     silent = UpstreamEngine("hybrid", pieces=("un débu",), ending="hang")
     sink = _Sink()
     async with serving(silent) as target, open_channel(target, services=[ENGINE]) as channel:
@@ -142,3 +142,27 @@ async def test_stream_of_a_stranger_is_refused(stack: Stack) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await stream(stack, "un", metadata=()).read()
     assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_reply_that_was_heard_in_part_is_kept_so(stack: Stack) -> None:
+    response = await stack.chat("bonjour", turn_id="t1")
+
+    async def amend(heard: str, turn_id: str = "t1") -> bool:
+        request = router_pb2.AmendReplyRequest(conversation_id="c1", turn_id=turn_id, heard_text=heard)
+        return (await stack.router.AmendReply(request, metadata=CLIENT)).changed
+
+    heard = response.text[:6]
+    assert [await amend(heard), await amend(heard)] == [True, False]
+    page = await stack.router.ListMessages(router_pb2.ListMessagesRequest(conversation_id="c1"), metadata=CLIENT)
+    assert [each.text for each in page.messages] == ["bonjour", heard]
+    # A retry of the turn still gets the reply as it was given.
+    assert (await stack.chat("bonjour", turn_id="t1")).text == response.text
+    await stack.chat("encore")
+    assert [each.text for each in stack.hybrid.requests[-1].history] == ["bonjour", heard]
+    for heard, turn_id, code in (
+        ("autre chose", "t1", grpc.StatusCode.INVALID_ARGUMENT),
+        ("", "t-unknown", grpc.StatusCode.NOT_FOUND),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await amend(heard, turn_id)
+        assert raised.value.code() is code

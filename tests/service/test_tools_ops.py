@@ -85,7 +85,7 @@ async def test_rollout_keeps_what_is_not_named(operator: Operator) -> None:
     assert sent.switch_policy == rollout_pb2.SWITCH_POLICY_PIN_CONVERSATION
     await operator.says("rollout", "-p", "12.5", "--no-pin", "--always", "", "-r", "more")
     sent = operator.rollout.requests[-1]
-    assert (sent.percent, sent.expected_version, list(sent.always_hybrid)) == (12.5, 0, [])
+    assert (sent.percent, sent.expected_version, list(sent.always_hybrid)) == (12.5, 2, [])
     assert not sent.HasField("shadow_percent")
     assert sent.switch_policy == rollout_pb2.SWITCH_POLICY_NEXT_REQUEST
 

@@ -19,12 +19,16 @@ from services.voice.adapters.espeak_speech import EspeakSpeech
 from services.voice.adapters.pico_speech import PicoSpeech
 from services.voice.admin import VoiceAdminServicer
 from services.voice.audio import decode_mulaw
+from services.voice.conversing import Conversing
+from services.voice.masking import Waits
 from services.voice.phrases import PhraseMemory
+from services.voice.pregenerating import Pregenerating
 from services.voice.servicer import VoiceServicer
 from services.voice.settings import VoiceSettings
 from services.voice.speaking import Speaking, TenantVoice
 from services.voice.voices import SpeechProvider, Voices
 from tests.fakes.elevenlabs_double import API_KEY, Answer, ElevenLabsDouble
+from tests.fakes.scripted_router import ScriptedRouter, streamed
 from tests.fakes.scripted_voice import ScriptedVoice
 
 TEXT = "Votre commande est prête. Elle coûte 25.000 FCFA."
@@ -59,16 +63,23 @@ class Client:
 @asynccontextmanager
 async def serving(*providers: SpeechProvider) -> AsyncIterator[Client]:
     voices = Voices(providers)
-    speaking = Speaking(tenants=KnownTenants(), voices=voices, phrases=PhraseMemory(voices))
+    phrases = PhraseMemory(voices)
+    speaking = Speaking(tenants=KnownTenants(), voices=voices, phrases=phrases)
+    pregenerating = Pregenerating(tenants=KnownTenants(), voices=voices, phrases=phrases)
+    conversing = Conversing(
+        tenants=KnownTenants(), voices=voices, phrases=phrases, router=ScriptedRouter(streamed(TEXT)), waits=Waits()
+    )
     services = voice_pb2.DESCRIPTOR.services_by_name
     registrations = [
         Registration(
-            services["VoiceService"], voice_pb2_grpc.add_VoiceServiceServicer_to_server, VoiceServicer(speaking)
+            services["VoiceService"],
+            voice_pb2_grpc.add_VoiceServiceServicer_to_server,
+            VoiceServicer(speaking, conversing),
         ),
         Registration(
             services["VoiceAdminService"],
             voice_pb2_grpc.add_VoiceAdminServiceServicer_to_server,
-            VoiceAdminServicer(speaking),
+            VoiceAdminServicer(speaking, pregenerating),
         ),
     ]
     settings = VoiceSettings(port=0)
@@ -206,13 +217,33 @@ async def test_a_tenant_never_speaks_for_another() -> None:
     assert reason_of(failed.value)[:2] == (grpc.StatusCode.PERMISSION_DENIED, "TENANT_MISMATCH")
 
 
-async def test_what_is_not_served_yet_says_so() -> None:
+async def test_phrases_are_made_with_progress_and_only_once() -> None:
+    voice = ScriptedVoice()
+    async with serving(voice) as client:
+
+        async def pregenerate(*, check: bool = False) -> list[voice_pb2.PregeneratePhrasesResponse]:
+            request = voice_pb2.PregeneratePhrasesRequest(tenant_id="rue-du-gros", check=check)
+            call = client.admin.PregeneratePhrases(request, metadata=OPERATOR_CREDENTIAL, timeout=20)
+            return [message async for message in call]
+
+        missing = await pregenerate(check=True)
+        assert voice.asked == []
+        made = await pregenerate()
+        present = await pregenerate()
+    assert {each.outcome for each in missing} == {"missing"}
+    assert {each.outcome for each in made} == {"made"}
+    assert {each.outcome for each in present} == {"present"}
+    assert [each.done_count for each in made] == list(range(1, made[0].total_count + 1))
+    assert all(each.audio_ms > 0 for each in present)
+
+
+async def test_phrases_of_an_unknown_form_are_refused_by_name() -> None:
     async with serving(ScriptedVoice()) as client:
-        call = client.voice.Converse(metadata=TENANT_CREDENTIAL)
-        await call.write(voice_pb2.ConverseRequest(config=voice_pb2.ConverseConfig(conversation_id="c-1")))
+        form = voice_pb2.AudioFormat(sample_rate_hz=11_025)
+        request = voice_pb2.PregeneratePhrasesRequest(tenant_id="rue-du-gros", format=form)
         with pytest.raises(grpc.aio.AioRpcError) as failed:
-            await call.read()
-        assert reason_of(failed.value)[:2] == (grpc.StatusCode.UNIMPLEMENTED, "NOT_BUILT")
+            await client.admin.PregeneratePhrases(request, metadata=OPERATOR_CREDENTIAL, timeout=20).read()
+    assert reason_of(failed.value)[1:] == ("FORMAT_UNSUPPORTED", ["format.sample_rate_hz"])
 
 
 async def test_operators_list_phrases_and_tenants_do_not() -> None:

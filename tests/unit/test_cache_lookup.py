@@ -10,10 +10,13 @@ import pytest
 from libs.common.errors import InvalidRequest, Unavailable
 from libs.common.request_context import Principal
 from services.cache.adapters.memory_answers import MemoryAnswers
+from services.cache.answers import Answers
 from services.cache.entries import SourceRef
+from services.cache.index_following import IndexFollower
 from services.cache.keeping import GivenEmbedding
 from services.cache.lookup import Question
 from services.cache.store import Snapshot
+from services.cache.tenant_index import TenantIndexes
 from tests.fakes.cache_world import CacheWorld, principal
 
 TENANT = "MpfnlSbqwaZ6F4HvxQLRL9du0yG3"
@@ -98,7 +101,7 @@ async def test_a_refused_first_candidate_does_not_end_the_search(world: CacheWor
         (Question("Livrez-vous à Korhogo ?"), "GUARD_PLACE"),
         (Question("Livrez-vous à Bouaké ?", agent="carole"), "NO_CANDIDATE"),
         (Question("Livrez-vous à Bouaké ?", locale="en-US"), "NO_CANDIDATE"),
-        (Question("Est-ce que vous livrez à Bouaké ?", min_confidence=0.99), "BELOW_THRESHOLD"),
+        (Question("Faites-vous la livraison à Bouaké ?", min_confidence=0.99), "BELOW_THRESHOLD"),
     ],
 )
 async def test_misses_say_why(world: CacheWorld, question: Question, reason: str) -> None:
@@ -139,8 +142,6 @@ async def test_without_an_embedder_the_exact_tier_goes_on(world: CacheWorld) -> 
 
 
 async def test_a_store_that_fails_is_a_miss_and_is_left_in_peace(world: CacheWorld, store: FailingStore) -> None:
-    ticks = [0.0]
-    world.answers._clock = lambda: ticks[0]
     await world.keep(TENANT, "Livrez-vous à Bouaké ?", "Oui.")
     store.fails = True
     outcomes = {(await world.look_up(TENANT, "Livrez-vous à Bouaké ?")).miss_reason for _ in range(50)}
@@ -148,7 +149,7 @@ async def test_a_store_that_fails_is_a_miss_and_is_left_in_peace(world: CacheWor
     assert store.reads == 3
     assert world.answers.is_degraded
     store.fails = False
-    ticks[0] += 1.0
+    world.ticks += 1.0
     assert (await world.look_up(TENANT, "Livrez-vous à Bouaké ?")).outcome == "exact"
     assert not world.answers.is_degraded
 
@@ -240,3 +241,27 @@ async def test_an_explanation_judges_anew(world: CacheWorld) -> None:
     await world.look_up(TENANT, asked)
     explained = await world.answers.explain(principal(TENANT), Question(asked))
     assert len(explained.candidates) == 1
+
+
+async def test_the_store_has_one_budget_for_both_halves_of_a_lookup(world: CacheWorld, store: FailingStore) -> None:
+    await world.keep(TENANT, "Combien coûte la livraison à Cocody ?", "1 500 F.")
+
+    class SlowClock:
+        """Each look at it, the first half of the lookup has taken all of the budget."""
+
+        seconds = 0.0
+
+        def __call__(self) -> float:
+            self.seconds += 10.0
+            return self.seconds
+
+    answers = Answers(
+        store,
+        embedder=world.embedder,
+        policies=world.policies,
+        follower=IndexFollower(store, TenantIndexes(max_bytes=1 << 20), world.counters),
+        counters=world.counters,
+        clock=SlowClock(),
+    )
+    found = await answers.look_up(principal(TENANT), Question("Combien coûte une livraison pour Cocody ?"))
+    assert found.miss_reason == "STORE_UNAVAILABLE"

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from libs.common.errors import Unavailable
-from libs.common.logs import JsonFormatter
+from libs.common.logs import JsonFormatter, set_up_logging
 from libs.common.request_context import use_context
 from services.router.turn import Turn
 from tests.fakes.router_world import RouterWorld, call
@@ -19,6 +19,17 @@ def test_extra_fields_are_printed_and_never_replace_the_lines_own() -> None:
     assert (line["message"], line["bucket"], line["conversation"], line["other"]) == ("hello you", 7, "c1", "('a',)")
     assert line["level"] == "INFO"
     assert "args" not in line
+
+
+def test_vendors_clients_tell_nothing_of_a_request() -> None:
+    root, before = logging.getLogger(), (logging.getLogger().handlers, logging.getLogger().level)
+    try:
+        set_up_logging("DEBUG", "json")
+        assert not logging.getLogger("openai._base_client").isEnabledFor(logging.INFO)
+        assert not logging.getLogger("httpx2").isEnabledFor(logging.INFO)
+        assert logging.getLogger("services").isEnabledFor(logging.DEBUG)
+    finally:
+        root.handlers, root.level = before
 
 
 async def test_routing_lines_carry_tenant_conversation_variant_and_bucket(caplog: pytest.LogCaptureFixture) -> None:

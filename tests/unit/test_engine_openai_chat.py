@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,12 @@ from services.hybrid_engine.llm.watching import watched
 from tests.fakes.openai_double import OpenAIDouble, Scripted
 
 PROMPT = ChatPrompt("Tu es un bot.", "Bonjour à toi", (("user", "salut"), ("assistant", "oui ?")))
-LIMITS = Limits(whole_seconds=2.0, first_token_seconds=0.5, gap_seconds=0.2)
+# As long as a busy machine may take; only what is about time waits for one of the short ones.
+LIMITS = Limits(whole_seconds=60.0, first_token_seconds=60.0, gap_seconds=60.0, sentence_seconds=60.0)
+SHORT = {
+    Fault.TIMEOUT: replace(LIMITS, first_token_seconds=0.2),
+    Fault.STALLED: replace(LIMITS, gap_seconds=0.2),
+}
 
 
 @pytest.fixture
@@ -32,10 +38,10 @@ async def model(double: OpenAIDouble) -> AsyncIterator[OpenAIChat]:
     await chat.aclose()
 
 
-async def ask(model: OpenAIChat, prompt: ChatPrompt = PROMPT) -> tuple[str, str, TokenCount | None]:
+async def ask(model: OpenAIChat, limits: Limits = LIMITS) -> tuple[str, str, TokenCount | None]:
     text, finish, count = "", "", None
-    async with aclosing(model.stream(prompt, model="double-small")) as pieces:
-        async for piece in watched(pieces, LIMITS, tier="double", seconds_left=10):
+    async with aclosing(model.stream(PROMPT, model="double-small")) as pieces:
+        async for piece in watched(pieces, limits, tier="double", seconds_left=60):
             text, finish, count = text + piece.text, piece.finish or finish, piece.count or count
     return text, finish, count
 
@@ -64,7 +70,7 @@ async def test_a_reply_comes_with_its_tokens(double: OpenAIDouble, model: OpenAI
         (Scripted(status=400, code="content_filter"), Fault.CONTENT_FILTERED),
         (Scripted(status=400, code="model_decommissioned"), Fault.MODEL_GONE),
         (Scripted(reset=True), Fault.UNREACHABLE),
-        (Scripted(delay_seconds=5), Fault.TIMEOUT),
+        (Scripted(delay_seconds=600), Fault.TIMEOUT),
         (Scripted(hold_after=0), Fault.TIMEOUT),
         (Scripted(hold_after=1), Fault.STALLED),
         (Scripted(cut_after=1), Fault.CUT),
@@ -90,7 +96,7 @@ async def test_whatever_goes_wrong_has_a_name(
 ) -> None:
     double.script(step)
     with pytest.raises(TierFailure) as raised:
-        await ask(model)
+        await ask(model, SHORT.get(fault, LIMITS))
     assert raised.value.fault is fault
     assert "Bonjour" not in str(raised.value)
     assert len(double.requests) == 1, "the SDK must not retry by itself"
@@ -143,6 +149,18 @@ async def test_a_server_that_is_gone_is_unreachable(double: OpenAIDouble, model:
         await model.probe()
 
 
+@pytest.mark.parametrize(
+    "address", ["http://user:pw@127.0.0.1:9/v1", f"http://{'a' * 70}.test/v1", "gopher:", "http://[1"]
+)
+async def test_an_address_that_cannot_be_called_is_unreachable(address: str) -> None:
+    chat = OpenAIChat(name="d", base_url=address, api_key="k", models=("m",))
+    for call in (chat.probe(), ask(chat)):
+        with pytest.raises(TierFailure) as raised:
+            await call
+        assert raised.value.fault is Fault.UNREACHABLE
+    await chat.aclose()
+
+
 async def test_a_probe_lists_what_is_ready(double: OpenAIDouble, model: OpenAIChat) -> None:
     assert await model.probe() == ["double-small", "double-large"]
     double.models = []
@@ -151,6 +169,18 @@ async def test_a_probe_lists_what_is_ready(double: OpenAIDouble, model: OpenAICh
     with pytest.raises(TierFailure) as raised:
         await model.probe()
     assert raised.value.fault is Fault.REFUSED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b'{"data": [', b"\xff{", b"[" * 100_000, b'{"data": 3}', b"[]", b"x" * 5_000_000],
+    ids=["empty", "cut", "not UTF-8", "deep", "a number", "a list", "endless"],
+)
+async def test_a_list_that_is_none_is_malformed(double: OpenAIDouble, model: OpenAIChat, body: bytes) -> None:
+    double.models_body = body
+    with pytest.raises(TierFailure) as raised:
+        await model.probe()
+    assert raised.value.fault is Fault.MALFORMED
 
 
 async def test_what_is_declared_is_asked_for(double: OpenAIDouble) -> None:

@@ -35,7 +35,7 @@ def test_an_engine_serves_without_the_other_s_package(engine: str, other: str) -
         env={key: value for key, value in os.environ.items() if not key.startswith("REPARTEE_")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert ran.stdout.split() == ["serving", "False"], ran.stderr

@@ -46,7 +46,8 @@ def test_a_template_is_said_a_little_differently() -> None:
 
 def test_a_question_is_answered_from_the_passages() -> None:
     system = "Réponds pour Rue du Gros en français, seulement d'après les passages."
-    context = "# Tarifs\n- 3 paquets - 13.000 FCFA\n- 6 paquets - 25.000 FCFA"
+    context = "⟦passage 1 | tarifs#0 | Combien pour 6 paquets⟧\nPour combien de paquets ?\n# Tarifs\n"
+    context += "- 3 paquets - 13.000 FCFA\n- 6 paquets - 25.000 FCFA"
     assert plausible(request(system, f"{context}\n\nCombien pour 6 paquets ?")) == "6 paquets - 25.000 FCFA"
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from libs.common.request_context import TenantId
-from libs.common.spending.ledger import Allowance, Charge
+from libs.common.spending.ledger import Allowance, Charge, nameless
 from libs.common.spending.memory_ledger import MemoryLedger
 from libs.common.spending.prices import Prices
 from services.hybrid_engine.llm.accounting import Settling, TenantAccount, estimate_tokens
@@ -57,7 +57,10 @@ def test_the_served_try_and_the_dead_one_are_rows_of_their_own() -> None:
         assert (dead.tier, dead.model, dead.prompt_tokens, dead.completion_tokens) == ("openai", *PAID, 11, 1)
         assert (dead.used, served.used, dead.attempt, served.attempt) == (False, True, 1, 2)
         assert (served.tenant, served.variant, served.component, served.agent) == (SHOP, "hybrid", "wording", "audrey")
-        assert (served.conversation_id, served.turn_id, served.tokens) == ("c", "t", 11)
+        # What is deleted must not live on in the books.
+        assert (served.conversation_id, served.turn_id) == (nameless(SHOP, "c"), nameless(SHOP, "t"))
+        assert {"c", "t"}.isdisjoint((served.conversation_id, served.turn_id))
+        assert served.tokens == 11
         assert dead.cost_micro_usd > 0
         assert reply.cost_micro_usd == dead.cost_micro_usd + served.cost_micro_usd
 

@@ -136,3 +136,21 @@ def test_what_was_seen_alive_may_prove_it_at_once(breaker: Breaker) -> None:
     breaker.try_soon()
     assert breaker.admits()
     assert not breaker.admits()
+
+
+def test_what_was_let_in_before_it_opened_takes_nobody_s_place_and_proves_nothing(
+    breaker: Breaker, clock: Clock
+) -> None:
+    before = breaker.epoch
+    fail(breaker, 3)
+    clock.seconds += 5.0
+    assert breaker.admits(), "the one that tries"
+    breaker.let_go(before)
+    breaker.failed(None, before)
+    breaker.succeeded(before)
+    assert not breaker.admits(), "one request at a time"
+    assert breaker.retry_in() == 0.0, "a late failure does not open it again"
+    for _ in range(2):
+        breaker.succeeded(breaker.epoch)
+        assert breaker.admits()
+    assert breaker.is_closed

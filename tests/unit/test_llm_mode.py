@@ -149,6 +149,15 @@ def test_a_missing_key_switches_its_tier_off_and_says_so(caplog: pytest.LogCaptu
     ]
 
 
+def test_a_key_that_cannot_be_sent_is_none_and_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+    opener = TierOpener(EngineSettings(), environment={"OPENAI_API_KEY": "sk-clé", "GROQ_API_KEY": "k\n"})
+    cascades = Cascades(read_tiers(EXAMPLE), open_tier=opener.open)
+    refusals = {tier.name: tier.refusal for tier in cascades.of_process.tiers}
+    assert refusals == {"lm_studio": "", "openai": NO_KEY, "openrouter": NO_KEY, "groq": ""}
+    assert "[MODEL] ⚠️ OPENAI_API_KEY: characters that no key has" in caplog.messages
+    assert not any("sk-" in line for line in caplog.messages)
+
+
 async def test_tenants_share_what_is_known_of_a_tier_and_what_is_idle_is_closed() -> None:
     now = 0.0
     opener = TierOpener(EngineSettings(), environment={})

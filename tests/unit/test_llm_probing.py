@@ -175,3 +175,20 @@ def test_a_change_of_state_is_one_line(caplog: pytest.LogCaptureFixture) -> None
     model.probes = [GONE]
     run_in_virtual_time(run_for(2000.0, prober([guarded(model)])))
     assert [line for line in caplog.messages if "→ open" in line] == ["[MODEL] lm_studio: unknown → open"]
+
+
+def test_thousands_of_tiers_are_probed_a_few_a_second_and_all_in_the_end() -> None:
+    async def play() -> None:
+        known: list[GuardedTier] = []
+        task = asyncio.create_task(prober(known).run())
+        await asyncio.sleep(0.5)
+        known += [guarded(ScriptedModel(f"t{at}")) for at in range(120)]
+        seen: list[int] = []
+        for _ in range(3):
+            await asyncio.sleep(1.0)
+            seen.append(sum(tier.state(LlmMode.AUTO) is TierState.UP for tier in known))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert seen == [50, 100, 120]
+
+    run_in_virtual_time(play())

@@ -2,18 +2,19 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from libs.common.errors import InvalidRequest, NotFound, Unavailable
-from libs.common.request_context import Budget
+from libs.common.request_context import Budget, Principal
 from services.rag.adapters.file_clock import FileClock
 from services.rag.adapters.qdrant_edge_index import QdrantEdgeIndex
 from services.rag.catalog import Catalog
-from services.rag.documents import ReadDocument, Refusal, SubmittedDocument, read_document
+from services.rag.chunking import Block
+from services.rag.documents import Parsed, ReadDocument, Refusal, SubmittedDocument, read_document
 from services.rag.ingestion import Ingestion, Outcome
 from services.rag.retrieval import PassageRetrieval, Question
 from services.rag.tenant_scope import TenantScope
@@ -190,7 +191,7 @@ async def test_documents_are_listed_page_by_page(stage: Stage) -> None:
     token = ""
     for _ in range(3):
         page = await catalog.page(SHOP, page_size=3, page_token=token)
-        seen += [record.document_id for record in page.documents]
+        seen += [listed.record.document_id for listed in page.documents]
         token = page.next_page_token
     assert (seen, token) == (names, "")
     assert (await catalog.page(principal("other"), page_size=3, page_token="")).documents == ()
@@ -214,10 +215,10 @@ async def test_calls_go_on_while_a_large_document_is_cut(stage: Stage, monkeypat
     begun, may_end = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
-    def cut_slowly(submitted: SubmittedDocument, *, owners: frozenset[str]) -> ReadDocument | Refusal:
+    def cut_slowly(submitted: SubmittedDocument, **more: Collection[str]) -> ReadDocument | Refusal:
         loop.call_soon_threadsafe(begun.set)
         assert may_end.wait(10)
-        return read_document(submitted, owners=owners)
+        return read_document(submitted, **more)
 
     monkeypatch.setattr("services.rag.ingestion.read_document", cut_slowly)
     async with asyncio.TaskGroup() as tasks:
@@ -226,3 +227,116 @@ async def test_calls_go_on_while_a_large_document_is_cut(stage: Stage, monkeypat
         assert await stage.found("livraison") == []
         may_end.set()
     assert upserting.result().outcomes[0].outcome is Outcome.INDEXED
+
+
+class Files:
+    """A FileReader that answers what it is told."""
+
+    def __init__(self, answer: Parsed | Refusal) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+
+    async def read(self, document: SubmittedDocument) -> Parsed | Refusal:
+        self.asked.append(document.document_id)
+        return self.answer
+
+
+ENCRYPTED = Refusal("ENCRYPTED", "Locked.", is_quarantine=True)
+PAGE = Parsed("Guide", (Block(("page 1",), "Le joint JT-2042 est en stock."),))
+
+
+def file(document_id: str, content: bytes = b"%PDF-1.4 a") -> SubmittedDocument:
+    return SubmittedDocument(document_id, content)
+
+
+def reading(stage: Stage, files: Files) -> Ingestion:
+    return Ingestion(
+        index=stage.index,
+        embedder=stage.embedder,
+        clock=stage.clock,
+        rules=stage.rules,
+        files=files,
+        quarantine=stage.edge,
+    )
+
+
+async def listed(stage: Stage) -> list[tuple[str, str, str, int]]:
+    page = await Catalog(index=stage.edge, rules=stage.rules, quarantine=stage.edge).page(
+        SHOP, page_size=9, page_token=""
+    )
+    return [(each.record.document_id, each.status, each.reason, each.record.chunk_count) for each in page.documents]
+
+
+async def test_a_file_is_read_cut_and_found_with_its_page_and_its_code(stage: Stage) -> None:
+    upserted = await reading(stage, Files(PAGE)).upsert(SHOP, [file("guide")])
+    assert upserted.outcomes[0].outcome is Outcome.INDEXED
+    found = await stage.retrieval.retrieve(SHOP, Question("jt2042"), budget=BUDGET)
+    assert found.passages[0].hit.title == "Guide > page 1"
+    record = (await stage.edge.documents(TenantScope(SHOP)))[0]
+    assert (record.media_type, record.locale) == ("application/pdf", "fr")
+
+
+async def test_a_file_that_cannot_be_read_is_set_aside_and_the_rest_goes_on(stage: Stage) -> None:
+    upserted = await reading(stage, Files(ENCRYPTED)).upsert(SHOP, [file("locked"), document("a", "les frais")])
+    assert [(each.outcome, each.reason) for each in upserted.outcomes] == [
+        (Outcome.QUARANTINED, "ENCRYPTED"),
+        (Outcome.INDEXED, ""),
+    ]
+    assert await listed(stage) == [("a", "indexed", "", 1), ("locked", "quarantined", "ENCRYPTED", 0)]
+
+
+async def test_an_earlier_version_stays_in_use_until_a_readable_one_comes(stage: Stage) -> None:
+    files = Files(PAGE)
+    ingestion = reading(stage, files)
+    first = await ingestion.upsert(SHOP, [file("guide")])
+    files.answer = ENCRYPTED
+    bad = await ingestion.upsert(SHOP, [file("guide", b"%PDF-1.4 b")])
+    assert (bad.outcomes[0].chunk_count, bad.knowledge_epoch) == (1, first.knowledge_epoch)
+    assert await stage.found("joint") == ["guide"]
+    assert await listed(stage) == [("guide", "quarantined", "ENCRYPTED", 1)]
+    again = await ingestion.upsert(SHOP, [file("guide")])
+    assert again.outcomes[0].outcome is Outcome.UNCHANGED
+    assert await listed(stage) == [("guide", "indexed", "", 1)]
+
+
+async def test_a_deleted_document_leaves_no_note(stage: Stage) -> None:
+    ingestion = reading(stage, Files(ENCRYPTED))
+    await ingestion.upsert(SHOP, [file("locked")])
+    await ingestion.delete(SHOP, ["locked"])
+    assert await listed(stage) == []
+
+
+async def test_what_is_unchanged_is_not_even_read(stage: Stage) -> None:
+    files = Files(PAGE)
+    ingestion = reading(stage, files)
+    await ingestion.upsert(SHOP, [file("guide")])
+    await ingestion.upsert(SHOP, [file("guide")])
+    assert files.asked == ["guide"]
+
+
+class Patterns:
+    """A PatternKeeper that writes down what it is told."""
+
+    def __init__(self, journal: list[str]) -> None:
+        self._journal = journal
+
+    def documents_changed(self, owner: Principal) -> None:
+        self._journal.append("changed")
+
+    async def documents_gone(self, owner: Principal, document_ids: Sequence[str]) -> None:
+        self._journal.append(f"gone {' '.join(document_ids)}")
+
+
+async def test_patterns_lose_a_document_after_the_passages_and_before_the_call_returns(stage: Stage) -> None:
+    ingestion = Ingestion(
+        index=stage.index,
+        embedder=stage.embedder,
+        clock=stage.clock,
+        rules=stage.rules,
+        patterns=Patterns(stage.journal),
+    )
+    await ingestion.upsert(SHOP, [document("a", "les frais")])
+    assert stage.journal == ["epoch", "write", "remove", "epoch", "write", "changed"]
+    stage.journal.clear()
+    await ingestion.delete(SHOP, ["a", "b"])
+    assert stage.journal == ["epoch", "remove", "remove", "gone a b", "epoch"]

@@ -11,6 +11,7 @@ from libs.common.request_context import Budget, Principal, RequestContext, use_c
 from repartee.v1 import rollout_pb2
 from services.router.adapters.memory_metrics import MemoryMetrics
 from services.router.admin.metrics import MetricsMethods
+from services.router.admin.scopes import Scopes
 from services.router.judging.judge import Judge
 from services.router.turn import Variant
 from tests.fakes.metrics_world import SHOP, State, World, record_example, turn
@@ -39,6 +40,7 @@ KNOWN = """{
 class Methods(MetricsMethods):
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
+        self.scopes = Scopes()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from libs.common.errors import Unavailable
 from libs.common.request_context import Principal, TenantId
 from services.router.adapters import file_outbox
 from services.router.adapters.file_outbox import FileOutbox
+from services.router.adapters.open_conversations import OpenConversations
 from services.router.adapters.outbox_frames import read_frames, write_frame
 from services.router.conversations import Commit, ConversationRef
 from services.router.outbox import Waiting
@@ -362,3 +363,27 @@ def test_frames_of_two_tenants_do_not_open_for_each_other() -> None:
     assert read_frames(frame.replace(b"\x04shop", b"\x04spot")).turns == []
     other = replace(waiting(), ref=ref(tenant="other"))
     assert read_frames(write_frame(other)).turns[0].ref.principal.tenant == "other"
+
+
+async def test_two_replays_at_once_lose_no_turn() -> None:
+    world = RouterWorld()
+    world.store.trouble = Trouble("error")
+    for number in range(4):
+        await world.say(f"message {number}", turn_id=f"t{number}")
+    world.store.trouble = Trouble()
+    assert await asyncio.gather(world.steady.replay(), world.steady.replay()) == [True, True]
+    assert await customer_texts(world.store) == [f"message {number}" for number in range(4)]
+
+
+async def test_an_outage_remembers_no_more_conversations_than_turns_that_wait() -> None:
+    """However many customers come while it lasts."""
+    store = FragileConversations()
+    store.trouble = Trouble("error")
+    steady = SteadyConversations(store, is_back=store.is_back, max_waiting=3)
+    world = RouterWorld(conversations=steady)
+    replies = [await world.say("bonjour", conversation=f"c{number}") for number in range(20)]
+    assert [each.stored for each in replies].count(Stored.PENDING) == 3
+    assert len(steady._memory._away) == 3
+    assert OpenConversations(steady, steady).dependency().detail == (
+        "3 turns wait in memory only to be kept. 17 turns were not kept since this process began."
+    )

@@ -27,3 +27,10 @@ def test_an_empty_folder_is_refused_with_its_name(tmp_path: Path) -> None:
         find_documents(tmp_path)
     assert refused.value.reason == "NO_DOCUMENTS"
     assert refused.value.violations[0].field == str(tmp_path)
+
+
+def test_files_keep_their_ending_in_their_id_and_texts_do_not(tmp_path: Path) -> None:
+    for name in ("prix.md", "prix.PDF", "prix.csv", "page.html", "guide.docx"):
+        (tmp_path / name).write_text("x")
+    found = [document.document_id for document in find_documents(tmp_path)]
+    assert found == ["guide.docx", "page.html", "prix.PDF", "prix.csv", "prix"]

@@ -1,5 +1,6 @@
 """The recorder of usage: it waits for its store, within bounds, and writes when it ends."""
 
+import asyncio
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -90,3 +91,25 @@ async def test_midnight_divides_a_batch() -> None:
     recorder.record(replace(TURN, at=NOON + 86_400))
     await recorder.flush()
     assert [batch.day for batch in store.asked] == [DAY, DAY + datetime.timedelta(1)]
+
+
+async def test_a_fault_of_the_store_does_not_end_the_writing() -> None:
+    class FaultyOnce(AwayStore):
+        """Fails once as nobody foresaw."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.is_written = asyncio.Event()
+
+        async def add(self, batch: Batch) -> None:
+            await super().add(batch)
+            if len(self.asked) == 1:
+                raise KeyError("a fault")
+            self.is_written.set()
+
+    store = FaultyOnce()
+    async with UsageRecorder(store, flush_seconds=0.0) as recorder:
+        recorder.record(TURN)
+        await store.is_written.wait()
+    # The same batch again, under the same id.
+    assert len({batch.id for batch in store.asked}) == 1

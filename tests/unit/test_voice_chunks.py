@@ -54,7 +54,7 @@ def test_a_join_makes_no_click() -> None:
 def test_the_filler_does_not_leak_into_content() -> None:
     chunks = speak((Segment.FILLER, "Hum.", tone(700)), (Segment.CONTENT, "Oui.", tone(700)))
     content = samples_of([chunk for chunk in chunks if chunk.segment is Segment.CONTENT])
-    assert np.abs(content[40:1_000]).max() == 0, "content begins with the pause, after 5 ms of fade"
+    assert np.abs(content[40:280]).max() == 0, "content begins with the pause, after 5 ms of fade"
 
 
 def test_mulaw_has_one_byte_a_sample() -> None:

@@ -33,6 +33,8 @@ class FakeLlm:
         self.base_url = ""
         self.api_key: str | None = None
         self.models = ["double-small", "double-large"]
+        # Sent in place of the list of models, whatever it is.
+        self.models_body: bytes | None = None
         self.responder = responder
         self.word_seconds = word_seconds
         self.requests: list[Mapping[str, Any]] = []
@@ -137,6 +139,8 @@ class FakeLlm:
     async def _models(self, request: web.Request) -> web.StreamResponse:
         if self.api_key is not None and request.headers.get("Authorization") != f"Bearer {self.api_key}":
             return error_response(401, "Incorrect API key provided")
+        if self.models_body is not None:
+            return web.Response(body=self.models_body, content_type="application/json")
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "double"} for name in self.models]
         return web.json_response({"object": "list", "data": listed})
 

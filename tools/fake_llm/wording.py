@@ -16,6 +16,7 @@ _SWAPS = (
 _STEP = re.compile(r"^\d+\. (\S+) \([^)]*\) : (.*)$", re.MULTILINE)
 _ASKED = re.compile(r"À demander maintenant : (\S+)")
 _UNKNOWN = re.compile(r"Si la réponse n'est pas connue, dis : « (.*) » Réponds")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _PASSAGES = re.compile(r"Passages des documents[^\n]*\n(.*?)(?:\n\n|\Z)", re.DOTALL)
 
 
@@ -28,7 +29,7 @@ def plausible(request: Mapping[str, Any]) -> str:
         return _choice(system, user)
     if " passages" in system and "\n\n" in user:
         context, _, question = user.rpartition("\n\n")
-        return _best_line(context, question) or user
+        return _best_line(context, question) or "Je ne trouve pas la réponse dans les passages."
     if asked := _ASKED.search(system):
         return _classic(system, asked.group(1), user)
     for begin, replacement in _SWAPS:
@@ -56,7 +57,10 @@ def _choice(system: str, question: str) -> str:
 
 
 def _best_line(context: str, question: str) -> str:
-    lines = [line.strip().lstrip("-#* ").strip() for line in context.splitlines() if not line.lstrip().startswith("#")]
+    # Headings, and the brackets around a passage, are no sentences.
+    said = [line for line in context.splitlines() if not line.lstrip().startswith(("#", "⟦"))]
+    sentences = [part for line in said for part in _SENTENCE_END.split(line) if not part.endswith("?")]
+    lines = [sentence.strip().lstrip("-* ").strip() for sentence in sentences]
     best = max((line for line in lines if line), key=lambda line: _shared(line, question), default="")
     return best if _shared(best, question) else ""
 

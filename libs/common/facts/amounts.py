@@ -95,9 +95,7 @@ UNITS: Mapping[str, str] = {
     for word in words.split()
 }
 UNIT_WORDS = "|".join(sorted(UNITS, key=len, reverse=True))
-_QUANTITY = linear_pattern(
-    rf"\b({AMOUNT})(?: ?(mille|thousand|millions?) (?:de |d')?)? ?({UNIT_WORDS})(?:\b|$|[^²\w])"
-)
+_QUANTITY = linear_pattern(rf"\b({AMOUNT})(?: ?(mille|thousand|millions?) (?:de |d')?)? ?({UNIT_WORDS})(?:\b|$|[^²\w])")
 _NUMBER = linear_pattern(rf"\b({AMOUNT})(?: ?(k|mille|thousand|millions?))?\b")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from opentelemetry.trace import Tracer
 from libs.common.credentials import Authenticator
 from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest, NotBuilt
 from libs.common.interceptors import admission, guard, tracing, validation
+from libs.common.interceptors.measuring import method_calls
+from libs.common.measures import Measures
+from libs.common.metrics import Meter
 from libs.common.request_context import Budget, RequestContext, use_context
 from libs.common.status import code_of
 from libs.common.telemetry import Names
@@ -35,6 +39,7 @@ class Rules:
     default_deadline: float
     max_deadline: float
     max_stream: float
+    meter: Meter | None = None
 
 
 class Incoming:
@@ -45,6 +50,7 @@ class Incoming:
         self._load = rules.load
         self._rpc = f"{method.containing_service.full_name}/{method.name}"
         self._spans = tracing.method_spans(rules.tracer, self._rpc)
+        self._calls = method_calls(rules.meter, Measures.SERVED, self._rpc)
         self._operator_only = admission.is_operator_only(method.containing_service.name)
         streams = bool(handler.request_streaming or handler.response_streaming)
         self._default_seconds = rules.max_stream if streams else rules.default_deadline
@@ -81,6 +87,7 @@ class Incoming:
         code, reason = grpc.StatusCode.OK, ""
         load, rules = self._load, self._rules
         load.in_flight += 1
+        began = time.perf_counter()
         try:
             if load.in_flight > load.limit:
                 raise load.overloaded()
@@ -112,6 +119,8 @@ class Incoming:
             load.in_flight -= 1
             if span is not None:
                 tracing.finish(span, code, reason)
+            if self._calls is not None:
+                self._calls.ended(code, time.perf_counter() - began, span)
 
     async def _serve_within(self, seconds: float, payload: Any, context: _Context, call: RequestContext) -> Any:
         limit = asyncio.timeout(seconds)

@@ -4,6 +4,7 @@ A thin layer over gRPC's channel instead of interceptors, which make two tasks o
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,9 @@ from opentelemetry.trace import Tracer
 from libs.common.errors import DeadlineExceeded
 from libs.common.interceptors import tracing
 from libs.common.interceptors.admission import AUTHORIZATION, MIN_DEADLINE_SECONDS, REQUEST_ID
+from libs.common.interceptors.measuring import MethodCalls, method_calls
+from libs.common.measures import Measures
+from libs.common.metrics import Meter
 from libs.common.request_context import current_or_none
 from libs.common.spans import RecordedSpan
 from libs.common.telemetry import Names
@@ -27,10 +31,18 @@ DEFAULT_TIMEOUT_SECONDS = 8.0
 class CallingChannel(grpc.aio.Channel):
     """Wraps a channel; everything made from it calls as the context of the call being served."""
 
-    def __init__(self, inner: grpc.aio.Channel, *, authorization: str | None, tracer: Tracer | None) -> None:
+    def __init__(
+        self,
+        inner: grpc.aio.Channel,
+        *,
+        authorization: str | None,
+        tracer: Tracer | None,
+        meter: Meter | None = None,
+    ) -> None:
         self._inner = inner
         self._authorization = authorization
         self._tracer = tracer
+        self._meter = meter
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,7 +78,8 @@ class CallingChannel(grpc.aio.Channel):
 
     def _preparer(self, method: str, *, is_unary: bool) -> "_Preparer":
         spans = tracing.method_spans(self._tracer, method)
-        return _Preparer(self._authorization, spans, DEFAULT_TIMEOUT_SECONDS if is_unary else None)
+        calls = method_calls(self._meter, Measures.SENT, method)
+        return _Preparer(self._authorization, spans, calls, DEFAULT_TIMEOUT_SECONDS if is_unary else None)
 
 
 class _Pairs(grpc.aio.Metadata):
@@ -85,13 +98,18 @@ class _Pairs(grpc.aio.Metadata):
 class _Preparer:
     """Makes metadata, timeout and span of each call of one RPC."""
 
-    __slots__ = ("_authorization", "_default_timeout", "_spans")
+    __slots__ = ("_authorization", "_default_timeout", "_spans", "calls")
 
     def __init__(
-        self, authorization: str | None, spans: tracing.MethodSpans | None, default_timeout: float | None
+        self,
+        authorization: str | None,
+        spans: tracing.MethodSpans | None,
+        calls: MethodCalls | None,
+        default_timeout: float | None,
     ) -> None:
         self._authorization = authorization
         self._spans = spans
+        self.calls = calls
         self._default_timeout = default_timeout
 
     def prepare(self, timeout: float | None, given: Any) -> tuple[float | None, Any, RecordedSpan | None]:
@@ -133,10 +151,11 @@ class _Preparer:
 class _UnaryCalls:
     """Calls an RPC that takes one request."""
 
-    __slots__ = ("_call", "_prepare")
+    __slots__ = ("_call", "_calls", "_prepare")
 
     def __init__(self, call: Any, preparer: _Preparer) -> None:
         self._call = call
+        self._calls = preparer.calls
         self._prepare = preparer.prepare
 
     def __call__(
@@ -158,18 +177,19 @@ class _UnaryCalls:
             wait_for_ready=wait_for_ready,
             compression=compression,
         )
-        if span is not None:
-            _finish_with(call, span)
+        if span is not None or self._calls is not None:
+            _finish_with(call, span, self._calls)
         return call
 
 
 class _StreamCalls:
     """Calls an RPC that takes a stream of requests."""
 
-    __slots__ = ("_call", "_prepare")
+    __slots__ = ("_call", "_calls", "_prepare")
 
     def __init__(self, call: Any, preparer: _Preparer) -> None:
         self._call = call
+        self._calls = preparer.calls
         self._prepare = preparer.prepare
 
     def __call__(
@@ -183,16 +203,21 @@ class _StreamCalls:
     ) -> Any:
         timeout, metadata, span = self._prepare(timeout, metadata)
         call = self._call(request_iterator, timeout, metadata, credentials, wait_for_ready, compression)
-        if span is not None:
-            _finish_with(call, span)
+        if span is not None or self._calls is not None:
+            _finish_with(call, span, self._calls)
         return call
 
 
-def _finish_with(call: Any, span: RecordedSpan) -> None:
-    """Ends `span` when the call ends, however it does: answered, failed, cancelled, or forgotten by its caller."""
+def _finish_with(call: Any, span: RecordedSpan | None, calls: MethodCalls | None) -> None:
+    """Ends `span` and counts the call when it ends: answered, failed, cancelled, or forgotten by its caller."""
+    began = time.perf_counter()
 
     def finish(done: Any) -> None:
-        tracing.finish(span, _code_of(done))
+        code = _code_of(done)
+        if span is not None:
+            tracing.finish(span, code)
+        if calls is not None:
+            calls.ended(code, time.perf_counter() - began, span)
 
     call.add_done_callback(finish)
 

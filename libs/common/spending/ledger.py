@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Protocol
 
 from libs.common.errors import Exhausted
@@ -23,7 +24,8 @@ class Charge:
     `component` is `wording`, `answer`, `classic`, `routing`, `generate`, `shadow`, `embedding`, `rerank` or `speech`.
     `used` is false for an attempt that died and was thrown away: its money counts, its tokens are wasted. `at` is in
     seconds since 1970. `price_known` is false where no price list names the model; its cost is then 0 and reports say
-    that it is not known.
+    that it is not known. `conversation_id` and `turn_id` are digests by `nameless`, or empty: a charge outlives the
+    conversation that it was made for.
     """
 
     tenant: TenantId
@@ -46,6 +48,11 @@ class Charge:
     def tokens(self) -> int:
         """Prompt and completion together."""
         return self.prompt_tokens + self.completion_tokens
+
+
+def nameless(tenant: TenantId, name: str) -> str:
+    """Returns a digest that tells what belongs together and does not tell the name; empty for an empty one."""
+    return blake2b(f"{tenant}|{name}".encode(), digest_size=12).hexdigest() if name else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """The ledger in Redis, that does without it for a while: budgets are counted here then, and charges wait."""
 
-import asyncio
-import contextlib
 import datetime
 import logging
 import secrets
@@ -26,6 +24,7 @@ from libs.common.spending.ledger import (
     utc_day,
 )
 from libs.common.spending.redis_spending import RedisSpending
+from libs.common.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ class RedisLedger:
         self._budgets: dict[TenantId, DayBudget] = {}
         self._waiting: OrderedDict[str, _Settlement] = OrderedDict()
         self._away_until = 0.0
-        self._retrying: asyncio.Task[None] | None = None
+        self._upkeep = Upkeep(after_failure_seconds=RETRY_SECONDS)
         self.is_down = False
         self.dropped_charges = 0
 
@@ -72,16 +71,13 @@ class RedisLedger:
         return len(self._waiting)
 
     async def __aenter__(self) -> Self:
-        self._retrying = asyncio.create_task(self._retry_for_ever(), name="settle-charges")
+        self._upkeep.start(self.retry, name="settling charges", every_seconds=RETRY_SECONDS)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._retrying is not None:
-            self._retrying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._retrying
+        await self._upkeep.stop()
         if not await self.retry():
             _log.error("%d settlements that waited for the store are lost with this process", self.waiting)
 
@@ -179,8 +175,3 @@ class RedisLedger:
         if self.is_down:
             self.is_down = False
             _log.info("the ledger's store answers again; %d settlements wait for it", self.waiting)
-
-    async def _retry_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(RETRY_SECONDS)
-            await self.retry()

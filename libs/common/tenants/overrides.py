@@ -139,7 +139,10 @@ def _template_problem(bundle: TenantBundle, language: str, action: str, text: st
         return FieldViolation("locale", f"{language!r} is not one of the tenant's languages: {_list(bundle.languages)}")
     known = template_variables(bundle.flow, action)
     if known is None:
-        return FieldViolation("action", f"there is no action {action!r} in the tenant's flow")
+        return FieldViolation(
+            "action",
+            f"there is no action {action!r} in the tenant's flow; there are {_list(sorted(bundle.templates))}",
+        )
     if len(text) > MAX_TEMPLATE_CHARACTERS:
         return FieldViolation("text", f"at most {MAX_TEMPLATE_CHARACTERS} characters, and it has {len(text)}")
     try:

@@ -6,6 +6,7 @@ from typing import cast
 from libs.common.errors import Unavailable
 from libs.common.redis_store import RedisStore, Script, TenantRedis
 from libs.common.request_context import Principal, TenantId, parse_tenant_id
+from services.cache.adapters.redisearch_nearest import vector_fields, vector_prefix
 from services.cache.entries import Entry, Row, decode_entry, decode_row, encode_entry, encode_row
 from services.cache.store import Changes, Snapshot
 
@@ -14,8 +15,8 @@ _LINES_AT_ONCE = 500
 
 # Forgets one entry: KEYS of every script that does begin with rows, order, expiry, sizes.
 _FORGET = """
-local function forget(id, prefix)
-  redis.call('UNLINK', prefix .. id)
+local function forget(id, prefix, vectors)
+  redis.call('UNLINK', prefix .. id, vectors .. id)
   redis.call('ZREM', KEYS[2], id)
   redis.call('ZREM', KEYS[3], id)
   local size = tonumber(redis.call('HGET', KEYS[4], id) or '0')
@@ -26,7 +27,8 @@ end
 """
 
 # KEYS rows, order, expiry, sizes, entry, version, epoch
-# ARGV entry, ttl ms, id, row, epoch of the entry, capacity, now s, expires s, prefix of entry keys, capacity in bytes
+# ARGV entry, ttl ms, id, row, epoch of the entry, capacity, now s, expires s, prefix of entry keys, capacity in bytes,
+# prefix of vector keys, fields of the vector's hash… or none
 _WRITE = Script(
     _FORGET
     + """
@@ -34,21 +36,28 @@ if tonumber(redis.call('GET', KEYS[7]) or '0') ~= tonumber(ARGV[5]) then return 
 -- Begins at the clock, so that a store that was emptied never repeats a version that a replica still shows.
 redis.call('SET', KEYS[6], string.format('%.0f', tonumber(ARGV[7]) * 1000), 'NX')
 local version = redis.call('INCR', KEYS[6])
-forget(ARGV[3], ARGV[9])
+forget(ARGV[3], ARGV[9], ARGV[11])
 redis.call('SET', KEYS[5], ARGV[1], 'PX', ARGV[2])
+if #ARGV > 11 then
+  local vector = ARGV[11] .. ARGV[3]
+  redis.call('HSET', vector, unpack(ARGV, 12))
+  redis.call('PEXPIRE', vector, ARGV[2])
+end
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
 redis.call('ZADD', KEYS[2], version, ARGV[3])
 redis.call('ZADD', KEYS[3], ARGV[8], ARGV[3])
 local size = #ARGV[1] + #ARGV[4]
 redis.call('HSET', KEYS[4], ARGV[3], size)
 redis.call('HINCRBY', KEYS[4], '', size)
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[7], 'LIMIT', 0, 50)) do forget(id, ARGV[9]) end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[7], 'LIMIT', 0, 50)) do
+  forget(id, ARGV[9], ARGV[11])
+end
 for _ = 1, 50 do
   local is_full = redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[6])
   local is_fat = tonumber(redis.call('HGET', KEYS[4], '') or '0') > tonumber(ARGV[10])
   local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
   if not (is_full or is_fat) or oldest == ARGV[3] then break end
-  forget(oldest, ARGV[9])
+  forget(oldest, ARGV[9], ARGV[11])
 end
 for at = 1, 4 do
   if redis.call('PTTL', KEYS[at]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[at], ARGV[2]) end
@@ -73,16 +82,16 @@ end
 return {version, 0, flat}
 """)
 
-# KEYS rows, order, expiry, sizes, version, floor   ARGV now s, prefix of entry keys, ids… or none for all
+# KEYS rows, order, expiry, sizes, version, floor   ARGV now s, prefixes of entry and vector keys, ids… or none for all
 _REMOVE = Script(
     _FORGET
     + """
 local ids = {}
-if #ARGV == 2 then ids = redis.call('HKEYS', KEYS[1]) else
-  for at = 3, #ARGV do ids[#ids + 1] = ARGV[at] end
+if #ARGV == 3 then ids = redis.call('HKEYS', KEYS[1]) else
+  for at = 4, #ARGV do ids[#ids + 1] = ARGV[at] end
 end
 local removed = 0
-for _, id in ipairs(ids) do removed = removed + forget(id, ARGV[2]) end
+for _, id in ipairs(ids) do removed = removed + forget(id, ARGV[2], ARGV[3]) end
 redis.call('SET', KEYS[5], string.format('%.0f', tonumber(ARGV[1]) * 1000), 'NX')
 redis.call('SET', KEYS[6], redis.call('INCR', KEYS[5]))
 return removed
@@ -126,6 +135,7 @@ class RedisAnswers:
     Keeps at most `capacity` entries and `capacity_bytes` a tenant: beyond, that tenant's oldest go, and nobody else's.
 
     `patient` is the same database with more time: loading a tenant and keeping an answer outlast a lookup's read.
+    With `keeps_vectors` each vector has a key of its own too, for `RedisearchNearest`.
     """
 
     def __init__(
@@ -135,11 +145,13 @@ class RedisAnswers:
         patient: RedisStore | None = None,
         capacity: int = 2000,
         capacity_bytes: int = 16 << 20,
+        keeps_vectors: bool = False,
     ) -> None:
         self._store = store
         self._patient = patient or store
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
+        self._keeps_vectors = keeps_vectors
 
     async def read(self, owner: Principal, entry_ids: Sequence[str]) -> Snapshot:
         """See AnswerStore."""
@@ -199,6 +211,8 @@ class RedisAnswers:
                 entry.expires_at,
                 keys.entry_prefix,
                 self._capacity_bytes,
+                vector_prefix(redis),
+                *(vector_fields(redis.tenant, row) if self._keeps_vectors else ()),
             ],
         )
         return None if version is None else int(version)
@@ -210,7 +224,9 @@ class RedisAnswers:
         if entry_ids is not None and not entry_ids:
             return 0
         scripted = [keys.rows, keys.order, keys.expiry, keys.sizes, keys.version, keys.floor]
-        return int(await redis.eval(_REMOVE, scripted, [now, keys.entry_prefix, *(entry_ids or ())]))
+        return int(
+            await redis.eval(_REMOVE, scripted, [now, keys.entry_prefix, vector_prefix(redis), *(entry_ids or ())])
+        )
 
     async def size(self, owner: Principal, *, now: float) -> int:
         """See AnswerStore."""

@@ -73,9 +73,16 @@ class TierOpener:
         return OpenTier(guarded, model.aclose)
 
     def _key(self, tier: Tier) -> str:
+        """Returns the tier's key, without the line's end that a file leaves on it; empty for what cannot be one."""
         if tier.api_key_env == _SETTINGS_KEY:
-            return self._settings.llm_api_key.get_secret_value()
-        return self._environment.get(tier.api_key_env, "") if tier.api_key_env else ""
+            key = self._settings.llm_api_key.get_secret_value().strip()
+        else:
+            key = self._environment.get(tier.api_key_env, "").strip() if tier.api_key_env else ""
+        if key.isascii() and key.isprintable():
+            return key
+        # Sent in a header, it would fail every call with an error that shows it.
+        _log.warning("[MODEL] ⚠️ %s: characters that no key has", tier.api_key_env)
+        return ""
 
 
 def _shown(base_url: str) -> str:

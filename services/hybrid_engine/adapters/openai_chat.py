@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from services.hybrid_engine.adapters.openai_errors import failure_of
-from services.hybrid_engine.adapters.openai_events import BodyReader
+from services.hybrid_engine.adapters.openai_events import BodyReader, parsed_object
 from services.hybrid_engine.llm.chat import ChatPrompt
 from services.hybrid_engine.llm.faults import Fault, TierFailure
 from services.hybrid_engine.llm.model import Piece
@@ -20,6 +20,8 @@ _CONNECT_SECONDS = 1.0
 _WARM_UP_SECONDS = 60.0
 # Above every limit of the cascade, which watches itself; the SDK's own would be 600 s.
 _READ_SECONDS = 65.0
+# A gateway to every vendor lists its models in less.
+_MAX_LIST_BYTES = 4 * 1024 * 1024
 
 
 class OpenAIChat:
@@ -114,13 +116,19 @@ class OpenAIChat:
     async def probe(self) -> Sequence[str]:
         """Returns the names that GET /models lists; see `ChatModel`."""
         try:
-            client = await self.open()
-            listed = cast("Any", await client.get("/models", cast_to=object))
+            client = cast("Any", await self.open())
+            body = b""
+            async with client.models.with_streaming_response.list() as response:
+                async for received in response.iter_bytes():
+                    body += received
+                    if len(body) > _MAX_LIST_BYTES:
+                        raise TierFailure(Fault.MALFORMED, self._name)
         except Exception as error:
             if not _is_vendors(error):
                 raise
             raise self._failure(error, opened=False) from None
-        models = cast("dict[str, Any]", listed).get("data") if isinstance(listed, dict) else None
+        listed = parsed_object(body)
+        models = listed.get("data") if listed else None
         if not isinstance(models, list):
             raise TierFailure(Fault.MALFORMED, self._name)
         entries = [cast("dict[str, Any]", each) for each in cast("list[Any]", models) if isinstance(each, dict)]
@@ -180,14 +188,18 @@ class OpenAIChat:
 async def load_sdk() -> Any:
     """Returns the `openai` module. Importing it takes a second, so it happens in a thread."""
     sdk = await asyncio.to_thread(importlib.import_module, "openai")
-    # It would import this part at the first call, on the event loop.
+    # It would import these parts at the first call, on the event loop.
     await asyncio.to_thread(importlib.import_module, "openai.resources.chat.completions")
+    await asyncio.to_thread(importlib.import_module, "openai.resources.models")
     return sdk
 
 
 def _is_vendors(error: Exception) -> bool:
-    """Whether an error comes from the SDK or its transport, by module: only who calls a model has them in memory."""
-    return type(error).__module__.startswith(_VENDOR_MODULES)
+    """Whether an error comes from the SDK or its transport, by module: only who calls a model has them in memory.
+
+    An address or a header that cannot be sent is a plain ValueError.
+    """
+    return isinstance(error, ValueError) or type(error).__module__.startswith(_VENDOR_MODULES)
 
 
 def _causes(error: BaseException | None) -> Sequence[BaseException]:

@@ -48,7 +48,7 @@ class BodyReader:
         if self._is_stream:
             yield from self._line(self._buffer)
         elif self._buffer.strip():
-            yield from self._document(_parsed(self._buffer))
+            yield from self._document(parsed_object(self._buffer))
         if not self._understood and not self.done:
             raise TierFailure(Fault.MALFORMED, self._tier)
 
@@ -59,7 +59,7 @@ class BodyReader:
         if value == b"[DONE]":
             self.done = True
             return
-        event = _parsed(value)
+        event = parsed_object(value)
         if event is None:
             return
         if event.get("error"):
@@ -78,7 +78,8 @@ class BodyReader:
             yield piece
 
 
-def _parsed(value: bytes) -> Mapping[str, Any] | None:
+def parsed_object(value: bytes) -> Mapping[str, Any] | None:
+    """Returns the JSON object that `value` is; None for anything else that a server may send."""
     try:
         parsed = json.loads(value)
     except (ValueError, RecursionError):

@@ -14,7 +14,14 @@ def word_set(spaced: str) -> frozenset[str]:
     return frozenset(spaced.split())
 
 
-GREETINGS = word_set("bonjour bonsoir salut coucou hello hi hey allo bjr bsr slt cc yo good morning evening")
+GREETINGS = word_set(
+    "bonjour bonsoir salut coucou hello hi hey allo bjr bsr slt cc yo wesh salam bnjr bjour good morning evening"
+)
+# Whom one speaks to, and sounds of a talk: «bonsoir chef», «hein ?».
+ADDRESSES = word_set(
+    "madame monsieur mme mr mademoiselle mlle chef patron boss tantie tonton vieux go sir madam "
+    "hein deh dja ah oh eh euh heu hum hmm"
+)
 ACKNOWLEDGEMENTS = word_set(
     "ok okay oui non merci thanks thank you accord daccord super parfait bien recu yes no cool top good beaucoup much"
 )
@@ -33,19 +40,17 @@ WELLBEING_PHRASES = (
     "comment vas-tu",
     "comment tu vas",
     "vous allez bien",
+    "on dit quoi",
+    "ça dit quoi",
+    "c'est comment",
     "how are you",
 )
 CLOSINGS = (
-    "merci",
-    "thanks",
-    "thank you",
-    "au revoir",
-    "bye",
-    "à bientôt",
-    "à demain",
-    "bonne journée",
-    "bonne soirée",
-)
+    "merci", "thanks", "thank you", "au revoir", "bye", "à bientôt", "à demain", "à plus", "à plus tard",
+    "à tout à l'heure", "bonne journée", "bonne soirée", "bonne nuit", "bon courage", "bon travail",
+    "dieu vous bénisse", "dieu vous garde", "je vous reviens", "je reviens vers vous", "je vais réfléchir",
+    "good night", "see you",
+)  # fmt: skip
 CANCEL_PHRASES = (
     "laisse tomber", "laissez tomber", "je ne veux plus", "j'abandonne", "j'ai changé d'avis", "never mind",
     "forget it",
@@ -55,7 +60,12 @@ HANDOFF_PHRASES = (
     "parler avec quelqu'un", "parler avec un humain", "parler avec un agent", "parler avec un conseiller",
     "un vrai humain", "une vraie personne", "joindre un conseiller", "joindre un responsable",
     "talk to someone", "talk to a person", "talk to a human", "talk to an agent", "speak to someone",
-    "speak to a human", "speak to an agent", "real person", "human agent",
+    "speak to a human", "speak to an agent", "real person", "human agent", "speak to the manager",
+    "parler au patron", "parler au responsable", "parler au gérant", "parler au chef", "passez-moi le patron",
+    "passez-moi le responsable", "passez-moi le gérant", "passez-moi quelqu'un",
+    # Whoever is this angry is not told that a text was not understood.
+    "me plaindre", "porter plainte", "c'est une arnaque", "arnaqueur", "arnaqueurs", "voleurs", "escrocs",
+    "rendez mon argent", "rendez-moi mon argent", "give me my money back", "file a complaint", "scammers",
 )  # fmt: skip
 INTERROGATIVES = word_set(
     "combien comment pourquoi quand ou quel quelle quels quelles qui que quoi qu lequel laquelle how what when "
@@ -64,7 +74,7 @@ INTERROGATIVES = word_set(
 QUESTION_OPENINGS = (
     "est-ce que", "est-ce qu'", "c'est combien", "c'est quoi", "y a-t-il", "avez-vous", "acceptez-vous", "livrez-vous",
     "faites-vous", "pouvez-vous", "peut-on", "puis-je", "faut-il", "dois-je", "je voudrais savoir", "j'aimerais savoir",
-    "à quelle", "à quel", "de quel", "de quelle", "en combien", "d'où", "pour quel", "pour quelle", "jusqu'à quelle",
+    "à quelle", "à quel", "de quel", "de quelle", "en combien", "pour quel", "pour quelle", "jusqu'à quelle",
 )  # fmt: skip
 # A caption with one of these names a payment, or a parcel; `photo` says nothing, every picture is one.
 PAYMENT_WORDS = word_set(
@@ -82,7 +92,7 @@ FUNCTION_WORDS = word_set(
     "svp stp plait voici voila cela ca an and are at be by do for from has have he her his i in is it its me my "
     "of on or our she that the their them there they this to us was we were with you your please"
 )
-_WITHOUT_MEANING = FUNCTION_WORDS | GREETINGS | ACKNOWLEDGEMENTS
+_WITHOUT_MEANING = FUNCTION_WORDS | GREETINGS | ADDRESSES | ACKNOWLEDGEMENTS
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,7 @@ from services.hybrid_engine.flow.zones import guess_zone, nearest_zones, place_w
 _CLAUSES = re.compile(r"[^.!?\n;…]*(?:[?!;\n…]|\.(?:\s|$)|\.|$)")
 _MAX_PLACE_WORDS = 5
 _LINKS = frozenset({"et", "mais", "alors", "svp", "and", "but", "so"})
-_ASKING_ENDS = frozenset({"combien", "quand", "comment", "quoi"})
+_ASKING_ENDS = frozenset({"combien", "quand", "comment", "quoi", "ou"})
 _POLITE_OPENINGS = ("puis-je", "est-ce que", "can i", "could i", "peut-on")
 
 

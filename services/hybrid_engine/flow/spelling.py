@@ -3,6 +3,8 @@
 import re
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# Soft hyphens, characters without a width, marks of direction.
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _DRAWN = re.compile(r"(.)\1+")
 _ABBREVIATIONS = {
     "vs": "vous", "ns": "nous", "pr": "pour", "ds": "dans", "ac": "avec", "avk": "avec", "tt": "tout",
@@ -11,14 +13,20 @@ _ABBREVIATIONS = {
     "kelkun": "quelqu'un", "qqn": "quelqu'un", "qq1": "quelqu'un", "qd": "quand", "kan": "quand", "kand": "quand",
     "cmt": "comment", "cmnt": "comment", "koman": "comment",
     "kel": "quel", "kelle": "quelle", "kombien": "combien", "combi1": "combien", "bcp": "beaucoup", "tjs": "toujours",
-    "tjrs": "toujours", "pb": "problème", "msg": "message", "mtn": "maintenant", "ojd": "aujourd'hui",
+    "tjrs": "toujours", "pri": "prix", "cé": "c'est", "ya": "il y a", "num": "numéro", "nn": "non",
+    "auj": "aujourd'hui", "dsl": "désolé", "pb": "problème", "msg": "message", "mtn": "maintenant",
+    "ojd": "aujourd'hui",
 }  # fmt: skip
 # These stand for something else too: a size, grams, a bank card. They are read only where the sentence shows which.
 _BEFORE_HOW_MUCH = frozenset({"", "c", "c'est", "est", "ça", "ca", "coute", "coûte", "fait"})
 
 
 def spelled_out(text: str) -> str:
-    """Returns `text` with its abbreviations written in full; all else, numbers and places among it, stays as it is."""
+    """Returns `text` with its abbreviations written in full, and without characters that nobody sees.
+
+    All else, numbers and places among it, stays as it is.
+    """
+    text = _UNSEEN.sub("", text)
     parts: list[str] = []
     end, before = 0, ""
     for match in _WORD.finditer(text):

@@ -47,8 +47,12 @@ _MINUS = ("-", "−", "–", "—", "~", "±")
 _ROMAN = linear_pattern(r"\bM{0,4}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b")
 _ROMAN_MONEY = linear_pattern(r"\b[MDCLXV] ?(?:F|FCFA|francs?|euros?|€)(?:\b|$|\s)|\b[MDCLXVI] [MDCLXVI]\b")
 # Words that only one language has; two more of the other's than of its own show a text in the wrong one.
-_FRENCH = word_set("le la les des une est vous votre nous pour avec dans sur puis et du au")
-_ENGLISH = word_set("the your you is are and for with please our of to then this send")
+_FRENCH = word_set(
+    "le la les des une est vous votre nous pour avec dans sur puis et du au je il ne pas que qui ce sont"
+)
+_ENGLISH = word_set(
+    "the your you is are and for with please our of to then this send i it we that not can cannot will be"
+)
 _NAME_LETTERS = 3
 
 

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from services.hybrid_engine.flow.lexicon import PAYMENT_WORDS
+from services.hybrid_engine.flow.lexicon import PAYMENT_WORDS, word_set
 from services.hybrid_engine.flow.reading import Reading
 from services.hybrid_engine.flow.rules import FlowRules, SlotKind, SlotRule
 from services.hybrid_engine.flow.state import FlowState
 from services.hybrid_engine.flow.step import Step
 from services.hybrid_engine.flow.table import Kind
 
+# What a message without a picture says of a payment that was made.
+_PAID = word_set("depose envoye paye verse transfere vire regle effectue capture recu sent paid transferred done")
 _INVALID = {SlotKind.PLACE: "zone_unknown", SlotKind.PHONE: "phone_invalid"}
 
 
@@ -19,7 +21,8 @@ class Decision:
     `slot` is the slot asked for, empty when none is; `index` its place from 1 and `count` the slots of the flow.
     `follow_up` is the action that a digression comes back to. `correction` names a text that is said in place of the
     action's: what was wrong with the value just given (`zone_unknown`, `phone_invalid`, `value_invalid`), or what else
-    the moment asks for. `notice` names a sentence that is said before it: what a picture was taken for.
+    the moment asks for. `notice` names a sentence that is said before it: what a picture was taken for, or that
+    one is missing.
     """
 
     action: str
@@ -58,10 +61,14 @@ def decide(before: FlowState, step: Step, reading: Reading, rules: FlowRules) ->
 
 
 def _notice(before: FlowState, after: FlowState, reading: Reading, rules: FlowRules) -> str:
-    """Returns what a customer should know of the picture that this message gave as a proof of payment."""
+    """Returns what a customer should know of the picture that this message gave as a proof of payment, or did not."""
     slot: SlotRule | None = rules.of_kind(SlotKind.PAYMENT_PROOF)
-    if slot is None or slot.name not in after.slots or after.phase not in rules.parts:
+    if slot is None or after.phase not in rules.parts:
         return ""
+    if slot.name not in after.slots:
+        # Who says to have paid is not simply asked to pay once more.
+        told = before.awaiting_slot == after.awaiting_slot == slot.name and bool(reading.caption_words & _PAID)
+        return "proof_missing" if told else ""
     now, earlier = after.slots[slot.name], before.slots.get(slot.name)
     if now == earlier:
         return ""

@@ -21,6 +21,7 @@ DEFAULT_TEXTS = {
         "nothing_to_cancel": "Aucune commande n'est en cours.",
         "refused": "D'accord. Que faut-il changer ? Écrivez la bonne valeur, ou « {cancel_word} » pour tout arrêter.",
         "proof_reused": "Cette image a déjà servi : envoyez la capture du paiement, sinon une personne vérifiera.",
+        "proof_missing": "Si le paiement est fait, il ne manque que sa capture.",
         "proof_assumed": "La deuxième image est prise comme capture du paiement.",
     },
     "en": {
@@ -40,6 +41,7 @@ DEFAULT_TEXTS = {
         "nothing_to_cancel": "There is no order in progress.",
         "refused": "All right. What should change? Write the right value, or “{cancel_word}” to stop.",
         "proof_reused": "This picture was sent before: send the payment's screenshot, or a person will check.",
+        "proof_missing": "If you have paid, only the screenshot is missing.",
         "proof_assumed": "The second picture is taken as proof of payment.",
     },
 }

@@ -16,6 +16,7 @@ from services.hybrid_engine.gate import GATE_PAYMENT_NUMBER
 from services.hybrid_engine.hybrid.checks import first_failure
 from services.hybrid_engine.hybrid.deciding import Decided
 from services.hybrid_engine.hybrid.extraction import extract_answer
+from services.hybrid_engine.hybrid.grounding import ungrounded
 from services.hybrid_engine.hybrid.rewording import LANGUAGE_NOT_CHECKED, LLM_NOT_CONFIGURED, VARIANT, Worded
 from services.hybrid_engine.hybrid.wording import Words
 from services.hybrid_engine.llm.chat import MidStream
@@ -71,6 +72,9 @@ class Knowing:
         Raises NotFound (TENANT_NOT_FOUND); whatever else fails is degraded around.
         """
         speech = asked.speech
+        if own := speech.where_to_pay(asked.text):
+            yield Known(Worded(own, Wording.TEMPLATE))
+            return
         try:
             with self._stages("retrieve"):
                 found = NOTHING if asked.turn.nothing_found else await self._find(asked)
@@ -119,7 +123,8 @@ class Knowing:
 
         def check(text: str) -> str:
             with self._stages("check"):
-                return first_failure(text, expected) or allowed.refusal(text)
+                failure = first_failure(text, expected) or ungrounded(text, question, texts, speech.language)
+                return failure or allowed.refusal(text)
 
         said, ended = False, Ended("")
         try:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from libs.common.tenants.bundle import TenantBundle
-from services.hybrid_engine.flow.lexicon import HANDOFF_PHRASES
+from libs.common.text_fold import tokens
+from services.hybrid_engine.flow.lexicon import HANDOFF_PHRASES, PAYMENT_WORDS, word_set
 from services.hybrid_engine.flow.rules import FlowRules, SlotKind
 from services.hybrid_engine.flow.state import FlowState
 from services.hybrid_engine.flow.zones import read_zone
@@ -28,6 +29,10 @@ _SYSTEM_KNOWLEDGE = {
 }
 # An answer from documents needs more room than a request for a slot.
 _KNOWLEDGE_WORDS_FACTOR = 3
+# «Quel est le numéro pour le dépôt ?» is answered by the bundle alone: no document and no model knows better.
+_NUMBER_WORDS = word_set("numero numeros number")
+_PAY_WORDS = PAYMENT_WORDS | word_set("acompte deposit payez payons deposer envoyer argent pay send money")
+_ORDER_WORDS = word_set("commande commandes facture order invoice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,11 @@ class Words:
     def allowed(self, cited: tuple[str, ...] = (), *, about: str = "") -> Allowed:
         """Returns what a reply to the question `about` may hold, resting on the texts `cited`."""
         return Allowed.of(self.bundle, self.state, cited, about=about)
+
+    def where_to_pay(self, question: str) -> str:
+        """Returns the text that asks for the payment where `question` asks for its number; else nothing."""
+        said = frozenset(tokens(question))
+        return self.payment_text() if said & _NUMBER_WORDS and said & _PAY_WORDS and not said & _ORDER_WORDS else ""
 
     def payment_text(self) -> str:
         """Returns the tenant's own text that asks for the payment, or nothing when the flow has none."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from libs.common.request_context import TenantId
-from libs.common.spending.ledger import Allowance, Charge, Ledger, Reservation, utc_day
+from libs.common.spending.ledger import Allowance, Charge, Ledger, Reservation, nameless, utc_day
 from libs.common.spending.prices import FREE, Prices, Quote
 from services.hybrid_engine.llm.chat import ChatPrompt, Purpose
 from services.hybrid_engine.llm.model import TokenCount
@@ -133,8 +133,8 @@ class TenantAccount:
             cost_micro_usd=quote.cost_micro_usd,
             used=spent.used,
             at=self.clock(),
-            conversation_id=purpose.conversation_id,
-            turn_id=purpose.turn_id,
+            conversation_id=nameless(self.tenant, purpose.conversation_id),
+            turn_id=nameless(self.tenant, purpose.turn_id),
             attempt=spent.attempt,
             price_known=quote.known,
         )

@@ -20,7 +20,8 @@ class Breaker:
     Open, it admits nothing for 5 s, twice as long each further time up to 120 s, ±20 %, or for as long as the tier
     asked. Then it is half open: one request at a time is admitted, and two successes in a row close it.
 
-    Every admission must be followed by exactly one of `succeeded`, `failed` and `let_go`.
+    Every admission must be followed by exactly one of `succeeded`, `failed` and `let_go`, with the `epoch` of that
+    moment: what was admitted before it opened tells nothing about the tier since, and takes nobody's place.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic, jitter: random.Random | None = None) -> None:
@@ -33,6 +34,8 @@ class Breaker:
         self._openings = 0
         self._trying = False
         self._good_tries = 0
+        self.epoch = 0
+        """How often it has opened."""
 
     @property
     def is_closed(self) -> bool:
@@ -58,8 +61,10 @@ class Breaker:
         self._trying = True
         return True
 
-    def succeeded(self) -> None:
+    def succeeded(self, epoch: int | None = None) -> None:
         """Notes that an admitted request was served."""
+        if epoch not in (None, self.epoch):
+            return
         self._in_a_row = 0
         self._recent.append((self._now(), True))
         if self._open_until is None:
@@ -71,8 +76,10 @@ class Breaker:
             self._openings = 0
             self._recent.clear()
 
-    def failed(self, retry_after_seconds: float | None = None) -> None:
+    def failed(self, retry_after_seconds: float | None = None, epoch: int | None = None) -> None:
         """Notes that an admitted request failed by the tier's fault."""
+        if epoch not in (None, self.epoch):
+            return
         self._in_a_row += 1
         self._recent.append((self._now(), False))
         if self._open_until is not None:
@@ -81,12 +88,14 @@ class Breaker:
         elif self._in_a_row >= _CONSECUTIVE or self._mostly_fails():
             self._open(retry_after_seconds)
 
-    def let_go(self) -> None:
+    def let_go(self, epoch: int | None = None) -> None:
         """Notes that an admitted request ended without telling anything about the tier."""
-        self._trying = False
+        if epoch in (None, self.epoch):
+            self._trying = False
 
     def rest(self, seconds: float) -> None:
         """Admits nothing for `seconds`, at most 600, because the tier asked for it."""
+        self.epoch += 1
         self._trying = False
         self._good_tries = 0
         self._open_until = self._now() + min(seconds, _LONGEST_REST)

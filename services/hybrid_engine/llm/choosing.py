@@ -57,7 +57,9 @@ class Cascades:
         self._books = books
         self._now = now
         self._mode = mode
-        self._open: dict[Tier, OpenTier] = {}
+        # Apart, because probes ask for all of them each second, and a tier takes long to be told by its value.
+        self._process: dict[Tier, OpenTier] = {}
+        self._foreign: dict[Tier, OpenTier] = {}
         self._used: dict[Tier, float] = {}
         # One for all: making one costs more than a request may.
         self._jitter = Random()  # noqa: S311
@@ -84,14 +86,14 @@ class Cascades:
 
     def tiers(self) -> Sequence[GuardedTier]:
         """Returns the installation's tiers and those that tenants have used within the last hour."""
-        return [*self._guarded(self._process_tiers), *(self._open[tier].guarded for tier in self._foreign())]
+        return [*self._guarded(self._process_tiers), *(opened.guarded for opened in self._foreign.values())]
 
     async def close_idle(self) -> None:
         """Closes tenants' tiers that nobody has used for an hour."""
         before = self._now() - _IDLE_SECONDS
-        for tier in [tier for tier in self._foreign() if self._used[tier] < before]:
+        for tier in [tier for tier, used in self._used.items() if used < before]:
             del self._used[tier]
-            await self._open.pop(tier).aclose()
+            await self._foreign.pop(tier).aclose()
 
     async def close_idle_for_ever(self) -> None:
         """Does so every ten minutes, until it is cancelled."""
@@ -101,20 +103,23 @@ class Cascades:
 
     async def aclose(self) -> None:
         """Closes every tier."""
-        while self._open:
-            _, opened = self._open.popitem()
-            await opened.aclose()
+        for opened in (self._process, self._foreign):
+            while opened:
+                _, tier = opened.popitem()
+                await tier.aclose()
 
     def _guarded(self, tiers: Sequence[Tier]) -> Sequence[GuardedTier]:
-        now = self._now()
-        for tier in tiers:
-            if tier not in self._open:
-                self._open[tier] = self._open_tier(tier)
-            self._used[tier] = now
-        return [self._open[tier].guarded for tier in tiers]
+        return [self._opened(tier).guarded for tier in tiers]
 
-    def _foreign(self) -> list[Tier]:
-        return [tier for tier in self._open if tier not in self._process_tiers]
+    def _opened(self, tier: Tier) -> OpenTier:
+        if tier in self._process_tiers:
+            if tier not in self._process:
+                self._process[tier] = self._open_tier(tier)
+            return self._process[tier]
+        if tier not in self._foreign:
+            self._foreign[tier] = self._open_tier(tier)
+        self._used[tier] = self._now()
+        return self._foreign[tier]
 
     def _account(self, bundle: TenantBundle) -> Account:
         if self._books is None:

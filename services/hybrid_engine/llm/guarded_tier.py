@@ -112,14 +112,14 @@ class GuardedTier:
             return NOT_DETECTED
         return "" if self.breaker.admits() else RESTING
 
-    def succeeded(self) -> None:
-        """Notes that it served."""
-        self.breaker.succeeded()
+    def succeeded(self, epoch: int | None = None) -> None:
+        """Notes that it served; `epoch` here and below is the breaker's when the request was let in."""
+        self.breaker.succeeded(epoch)
         self.detection = Detection.UP
         self.has_served = True
         self._say()
 
-    def failed(self, failure: TierFailure, model: str) -> None:
+    def failed(self, failure: TierFailure, model: str, epoch: int | None = None) -> None:
         """Notes that it did not serve, and whose fault that was."""
         if failure.fault is Fault.MODEL_GONE:
             self._gone.add(model)
@@ -127,9 +127,9 @@ class GuardedTier:
             self._refusal = failure.fault.value
             _log.error("[MODEL] 🚫 %s refusé: %s", self.name.upper(), HANDLING[failure.fault].word)
         if HANDLING[failure.fault].counts:
-            self.breaker.failed(failure.retry_after_seconds)
+            self.breaker.failed(failure.retry_after_seconds, epoch)
         else:
-            self.breaker.let_go()
+            self.breaker.let_go(epoch)
         self._say()
 
     def rest(self, seconds: float) -> None:
@@ -137,9 +137,9 @@ class GuardedTier:
         self.breaker.rest(seconds)
         self._say()
 
-    def let_go(self) -> None:
+    def let_go(self, epoch: int | None = None) -> None:
         """Notes that a request ended without telling anything about it."""
-        self.breaker.let_go()
+        self.breaker.let_go(epoch)
 
     def found(self, models: Sequence[str]) -> None:
         """Notes that a probe was answered with these names. What was refused may be tried again.

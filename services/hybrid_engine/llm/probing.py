@@ -1,6 +1,7 @@
 """Looks after tiers from outside of requests: what is there at the start, and what has come back since."""
 
 import asyncio
+import heapq
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ _FIRST_INTERVAL, _LONGEST_INTERVAL = 15.0, 300.0
 # Only ever longer: no tier is probed twice within 15 s.
 _JITTER = 0.2
 _TICK_SECONDS = 1.0
+# With thousands of tenants' tiers, the others wait for the next second: requests come first.
+_MOST_AT_ONCE = 50
 
 DETECTED = "✅ LLM détecté : %s"
 NOT_DETECTED = "⚠️ LLM non disponible → mode fallback activé"
@@ -92,13 +95,14 @@ class Prober:
         for gone in set(self._due) - set(known):
             del self._due[gone], self._intervals[gone]
             self._warmed.discard(gone)
-        return [
+        due = [
             tier
             for tier in known
             if tier.has_key
             and tier.state(mode) not in (TierState.UP, TierState.DEGRADED)
             and self._due.get(tier, 0.0) <= now
         ]
+        return heapq.nsmallest(_MOST_AT_ONCE, due, key=lambda tier: self._due.get(tier, 0.0))
 
     def _warm(self, group: asyncio.TaskGroup) -> None:
         if not self.warm_up or self.mode() is LlmMode.DISABLED:

@@ -91,7 +91,8 @@ class Running:
             if reason := tier.pass_over(self.mode):
                 self._pass_over(tier, reason)
                 return
-            attempt = Try(tier, models[0], self.prompt if not self._continues else self._rest_of_prompt(tier))
+            prompt = self._rest_of_prompt(tier) if self._continues else self.prompt
+            attempt = Try(tier, models[0], prompt, tier.breaker.epoch)
             self._last = attempt
             if not await self._hold(attempt):
                 return
@@ -121,7 +122,7 @@ class Running:
         try:
             await attempt.hold(self.account)
         except BaseException as error:
-            attempt.tier.let_go()
+            attempt.tier.let_go(attempt.epoch)
             if not isinstance(error, Exhausted):
                 raise
             self._pass_over(attempt.tier, error.reason)
@@ -193,17 +194,17 @@ class Running:
         reason = failure.reason if failure else ("" if attempt.is_whole else "CANCELLED")
         self.attempts.append(Attempt(tier.name, attempt.model, reason, attempt.duration_ms()))
         if attempt.is_whole:
-            tier.succeeded()
+            tier.succeeded(attempt.epoch)
             return
         self._wasted_tokens += attempt.count.prompt + attempt.count.completion
         if failure is None:
-            tier.let_go()
+            tier.let_go(attempt.epoch)
             return
         _log.warning("[MODEL] ❌ %s failed: %s", tier.name.upper(), HANDLING[failure.fault].word)
         if attempt.asked_to_wait is not None:
-            tier.let_go()
+            tier.let_go(attempt.epoch)
         else:
-            tier.failed(failure, attempt.model)
+            tier.failed(failure, attempt.model, attempt.epoch)
         if failure.fault is Fault.CONTEXT_LENGTH:
             self._too_small = max(self._too_small, tier.traits.context_tokens)
 

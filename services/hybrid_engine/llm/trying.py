@@ -21,6 +21,8 @@ class Try:
     tier: GuardedTier
     model: str
     prompt: ChatPrompt
+    # The epoch of the tier's breaker that let it in.
+    epoch: int | None = None
     failure: TierFailure | None = None
     is_whole: bool = False
     has_spoken: bool = False

@@ -15,5 +15,7 @@ class BundleRules:
         """See KnowledgeRulesSource."""
         bundle = await self._directory.get(tenant)
         return KnowledgeRules(
-            owners=frozenset(agent.id for agent in bundle.agents), score_floor=bundle.knowledge.score_floor
+            owners=frozenset(agent.id for agent in bundle.agents),
+            score_floor=bundle.knowledge.score_floor,
+            languages=bundle.languages,
         )

@@ -7,9 +7,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from libs.common.errors import FieldViolation, InvalidRequest
 from libs.common.facts import Fact
 from repartee.v1 import common_pb2, rag_pb2
+from services.rag.catalog import Listed
 from services.rag.documents import SubmittedDocument
 from services.rag.ingestion import DocumentOutcome, Outcome
-from services.rag.passage_index import DocumentRecord
 from services.rag.reranking import RankedHit
 from services.rag.retrieval import (
     DEFAULT_CANDIDATES,
@@ -24,6 +24,7 @@ _OUTCOMES = {
     Outcome.INDEXED: rag_pb2.DocumentResult.OUTCOME_INDEXED,
     Outcome.UNCHANGED: rag_pb2.DocumentResult.OUTCOME_UNCHANGED,
     Outcome.REFUSED: rag_pb2.DocumentResult.OUTCOME_REFUSED,
+    Outcome.QUARANTINED: rag_pb2.DocumentResult.OUTCOME_QUARANTINED,
 }
 
 
@@ -120,8 +121,9 @@ def write_outcome(outcome: DocumentOutcome) -> rag_pb2.DocumentResult:
     )
 
 
-def write_summary(record: DocumentRecord) -> rag_pb2.DocumentSummary:
+def write_summary(listed: Listed) -> rag_pb2.DocumentSummary:
     """Returns a document of a list."""
+    record = listed.record
     update_time = Timestamp()
     update_time.FromDatetime(record.update_time)
     return rag_pb2.DocumentSummary(
@@ -131,6 +133,10 @@ def write_summary(record: DocumentRecord) -> rag_pb2.DocumentSummary:
         chunk_count=record.chunk_count,
         content_sha256=record.content_sha256,
         update_time=update_time,
+        status=listed.status,
+        reason=listed.reason,
+        locale=record.locale,
+        media_type=record.media_type,
     )
 
 

@@ -63,9 +63,7 @@ class QdrantEdgeIndex:
             raise
         return cls(shard=shard, lock=lock, recorded=recorded, in_use=embedder_id)
 
-    async def search(
-        self, scope: AgentScope, vector: Vector, *, limit: int, terms: Terms = NO_TERMS
-    ) -> Sequence[Hit]:
+    async def search(self, scope: AgentScope, vector: Vector, *, limit: int, terms: Terms = NO_TERMS) -> Sequence[Hit]:
         """See PassageIndex."""
         check_embedder(recorded=self._recorded, in_use=self._in_use)
         chosen = _filter(scope.tenant, owners=scope.owners)
@@ -135,9 +133,9 @@ class QdrantEdgeIndex:
         notes = [payload.read_note(found) for found in await self._scroll(scope, chosen)]
         return sorted(notes, key=lambda note: note.document_id)
 
-    async def texts(self, scope: TenantScope) -> Sequence[Hit]:
-        """See PassageTexts."""
-        chosen = _filter(scope.tenant, places=(payload.FIRST, payload.LATER))
+    async def passages(self, scope: TenantScope, *, document_ids: Sequence[str]) -> Sequence[Hit]:
+        """See PassageReading."""
+        chosen = _filter(scope.tenant, document_ids=document_ids, places=(payload.FIRST, payload.LATER))
         hits = [payload.read_hit(found, 0.0) for found in await self._scroll(scope, chosen)]
         return sorted(hits, key=lambda hit: (hit.document_id, hit.position))
 

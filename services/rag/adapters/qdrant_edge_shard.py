@@ -38,15 +38,18 @@ def open_shard(folder: Path, embedder_id: str, dimensions: int) -> tuple[edge.Ed
     files, card = folder / "shard", folder / "index.json"
     shard: edge.EdgeShard | None = None
     try:
-        if files.exists():
+        is_new = not files.exists()
+        if not is_new:
             shard = edge.EdgeShard.load(str(files))
         else:
             vectors = edge.EdgeVectorParams(size=dimensions, distance=edge.Distance.Cosine)
-            shard = edge.EdgeShard.create(str(files), edge.EdgeConfig(vectors=vectors, wal_enabled=True))
+            words = {payload.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)}
+            config = edge.EdgeConfig(vectors=vectors, sparse_vectors=words, wal_enabled=True)
+            shard = edge.EdgeShard.create(str(files), config)
         if not card.exists() and shard.info().points_count == 0:
             # New, or left behind by a process that ended before it wrote the card.
             _make_field_indexes(shard)
-            _write_card(card, embedder_id, "")
+            _write_card(card, embedder_id, ANALYZER_VERSION if is_new else "")
         read = json.loads(card.read_text(encoding="utf-8"))
         if read.get(_ANALYZER) != ANALYZER_VERSION:
             _write_words(shard)

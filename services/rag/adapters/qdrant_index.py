@@ -13,7 +13,9 @@ from qdrant_client.http.exceptions import ApiException
 from libs.common.errors import Unavailable
 from libs.common.request_context import TenantId
 from services.rag.adapters import payload
+from services.rag.adapters.qdrant_collection import COLLECTION, open_collection, write_terms
 from services.rag.passage_index import (
+    NO_TERMS,
     DocumentRecord,
     Hit,
     IndexSize,
@@ -21,16 +23,16 @@ from services.rag.passage_index import (
     Vector,
     check_embedder,
 )
+from services.rag.quarantine import Note
 from services.rag.tenant_scope import AgentScope, TenantScope
+from services.rag.terms import Terms
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-COLLECTION = "repartee_passages"
 _SCROLL_PAGE = 256
 # As many as the client's pool has connections: a call that waits here and is cancelled costs the pool nothing.
 _CONCURRENT = 32
-_CARD = "embedder_id"
 
 
 class QdrantIndex:
@@ -41,8 +43,11 @@ class QdrantIndex:
     operation failed with, else empty.
     """
 
-    def __init__(self, client: AsyncQdrantClient, *, embedder_id: str, dimensions: int) -> None:
+    def __init__(
+        self, client: AsyncQdrantClient, *, embedder_id: str, dimensions: int, quantized: bool = False
+    ) -> None:
         self._client = client
+        self._quantized = quantized
         self._embedder_id = embedder_id
         self._dimensions = dimensions
         self._recorded: str | None = None
@@ -52,25 +57,52 @@ class QdrantIndex:
 
     @classmethod
     def connect(
-        cls, url: str, *, api_key: str | None, embedder_id: str, dimensions: int, timeout_seconds: int = 2
+        cls,
+        url: str,
+        *,
+        api_key: str | None,
+        embedder_id: str,
+        dimensions: int,
+        grpc_port: int = 0,
+        quantized: bool = False,
+        timeout_seconds: int = 2,
     ) -> "QdrantIndex":
-        """Returns an index on the server at `url`; nothing is sent before its first use."""
-        client = AsyncQdrantClient(url=url, api_key=api_key, timeout=timeout_seconds, check_compatibility=False)
-        return cls(client, embedder_id=embedder_id, dimensions=dimensions)
+        """Returns an index on the server at `url`; nothing is sent before its first use.
 
-    async def search(self, scope: AgentScope, vector: Vector, *, limit: int) -> Sequence[Hit]:
+        With a `grpc_port`, points travel as protobuf, which costs the event loop less than JSON.
+        """
+        client = AsyncQdrantClient(
+            url=url,
+            api_key=api_key,
+            timeout=timeout_seconds,
+            check_compatibility=False,
+            prefer_grpc=grpc_port > 0,
+            grpc_port=grpc_port or 6334,
+        )
+        return cls(client, embedder_id=embedder_id, dimensions=dimensions, quantized=quantized)
+
+    async def search(self, scope: AgentScope, vector: Vector, *, limit: int, terms: Terms = NO_TERMS) -> Sequence[Hit]:
         """See PassageIndex."""
         await self._ready(compares_vectors=True)
-        found = await self._run(
-            lambda: self._client.query_points(
-                COLLECTION,
-                query=vector.tolist(),
-                query_filter=_filter(scope.tenant, owners=scope.owners),
-                limit=limit,
-                with_payload=True,
-            )
-        )
-        return [payload.read_hit(point.payload or {}, point.score) for point in found.points]
+        chosen = _filter(scope.tenant, owners=scope.owners)
+        near = vector.tolist()
+        requests = [models.QueryRequest(query=near, filter=chosen, limit=limit, with_payload=True)]
+        if terms:
+            alike, using = write_terms(terms), payload.SPARSE
+            rarity = models.SearchParams(idf=models.IdfCorpusParams(corpus=_filter(scope.tenant)))
+            first = models.Prefetch(query=alike, using=using, filter=chosen, limit=limit, params=rarity)
+            requests += [
+                models.QueryRequest(
+                    query=alike, using=using, filter=chosen, limit=limit, with_payload=True, params=rarity
+                ),
+                models.QueryRequest(query=near, prefetch=first, limit=limit),
+            ]
+        answers = await self._run(lambda: self._client.query_batch_points(COLLECTION, requests=requests))
+        found = [
+            [payload.Found(str(each.id), each.score, each.payload or {}) for each in one.points] for one in answers
+        ]
+        sparse, cosines = found[1:] or ([], [])
+        return payload.merge(found[0], sparse, {each.id: each.score for each in cosines})
 
     async def write(self, scope: TenantScope, chunks: Sequence[StoredChunk]) -> None:
         """See PassageIndex."""
@@ -78,7 +110,7 @@ class QdrantIndex:
         points = [
             models.PointStruct(
                 id=payload.point_id(scope.tenant, chunk.record.document_id, chunk.position),
-                vector=chunk.vector.tolist(),
+                vector={payload.DENSE: chunk.vector.tolist(), payload.SPARSE: write_terms(chunk.terms)},
                 payload=payload.write_payload(scope.tenant, chunk),
             )
             for chunk in chunks
@@ -97,30 +129,47 @@ class QdrantIndex:
     ) -> Sequence[DocumentRecord]:
         """See PassageIndex."""
         await self._ready()
-        chosen = _filter(scope.tenant, document_ids=document_ids, first_only=True)
-        records: list[DocumentRecord] = []
-        offset: Any = None
-        while True:
-            points, offset = await self._run(
-                lambda offset=offset: self._client.scroll(
-                    COLLECTION, scroll_filter=chosen, limit=_SCROLL_PAGE, offset=offset, with_payload=True
-                )
-            )
-            records += [
-                payload.read_record(point.payload)
-                for point in points
-                if point.payload and point.payload.get(payload.TENANT) == scope.tenant
-            ]
-            if offset is None:
-                return sorted(records, key=lambda record: record.document_id)
+        chosen = _filter(scope.tenant, document_ids=document_ids, places=(payload.FIRST,))
+        records = [payload.read_record(found) for found in await self._scroll(scope, chosen)]
+        return sorted(records, key=lambda record: record.document_id)
 
     async def size(self, scope: TenantScope | None) -> IndexSize:
         """See PassageIndex."""
         await self._ready()
         tenant = scope.tenant if scope else None
-        chunks = await self._run(lambda: self._client.count(COLLECTION, count_filter=_filter(tenant)))
-        firsts = await self._run(lambda: self._client.count(COLLECTION, count_filter=_filter(tenant, first_only=True)))
+        every = _filter(tenant, places=(payload.FIRST, payload.LATER))
+        chunks = await self._run(lambda: self._client.count(COLLECTION, count_filter=every))
+        first = _filter(tenant, places=(payload.FIRST,))
+        firsts = await self._run(lambda: self._client.count(COLLECTION, count_filter=first))
         return IndexSize(documents=firsts.count, chunks=chunks.count)
+
+    async def set_aside(self, scope: TenantScope, note: Note) -> None:
+        """See Quarantine."""
+        await self._ready()
+        written = payload.write_note(scope.tenant, note)
+        point = models.PointStruct(id=payload.note_id(scope.tenant, note.document_id), vector={}, payload=written)
+        await self._run(lambda: self._client.upsert(COLLECTION, points=[point], wait=True))
+
+    async def take_back(self, scope: TenantScope, document_id: str) -> None:
+        """See Quarantine."""
+        await self._ready()
+        chosen = _filter(scope.tenant, document_ids=[document_id], places=(payload.ASIDE,))
+        selector = models.FilterSelector(filter=chosen)
+        await self._run(lambda: self._client.delete(COLLECTION, points_selector=selector, wait=True))
+
+    async def notes(self, scope: TenantScope) -> Sequence[Note]:
+        """See Quarantine."""
+        await self._ready()
+        chosen = _filter(scope.tenant, places=(payload.ASIDE,))
+        notes = [payload.read_note(found) for found in await self._scroll(scope, chosen)]
+        return sorted(notes, key=lambda note: note.document_id)
+
+    async def passages(self, scope: TenantScope, *, document_ids: Sequence[str]) -> Sequence[Hit]:
+        """See PassageReading."""
+        await self._ready()
+        chosen = _filter(scope.tenant, document_ids=document_ids, places=(payload.FIRST, payload.LATER))
+        hits = [payload.read_hit(found, 0.0) for found in await self._scroll(scope, chosen)]
+        return sorted(hits, key=lambda hit: (hit.document_id, hit.position))
 
     async def aclose(self) -> None:
         """Closes the client."""
@@ -130,39 +179,30 @@ class QdrantIndex:
         if self._recorded is None:
             async with self._making:
                 if self._recorded is None:
-                    self._recorded = await self._open_collection()
+                    self._recorded = await open_collection(
+                        self._client,
+                        self._run,
+                        embedder_id=self._embedder_id,
+                        dimensions=self._dimensions,
+                        quantized=self._quantized,
+                    )
         if compares_vectors:
             check_embedder(recorded=self._recorded, in_use=self._embedder_id)
 
-    async def _open_collection(self) -> str:
-        if not await self._run(lambda: self._client.collection_exists(COLLECTION)):
-            try:
-                await self._run(
-                    lambda: self._client.create_collection(
-                        COLLECTION,
-                        vectors_config=models.VectorParams(size=self._dimensions, distance=models.Distance.COSINE),
-                        metadata={_CARD: self._embedder_id},
-                    )
-                )
-            except Unavailable:
-                # Another replica may have made it in between; if not, the next lines say so.
-                _LOG.info("the collection was not made by this replica")
-        for name, is_tenant in ((payload.TENANT, True), *((name, False) for name in payload.KEYWORD_FIELDS)):
-            schema = models.KeywordIndexParams(
-                type=models.KeywordIndexType.KEYWORD, is_tenant=True if is_tenant else None
-            )
-            await self._run(
-                lambda name=name, schema=schema: self._client.create_payload_index(
-                    COLLECTION, field_name=name, field_schema=schema, wait=True
+    async def _scroll(self, scope: TenantScope, chosen: models.Filter) -> list[dict[str, Any]]:
+        """Returns the payloads of all points that were chosen, those of the scope's own tenant."""
+        found: list[dict[str, Any]] = []
+        after: list[Any] = [None]
+        while True:
+            points, offset = await self._run(
+                lambda: self._client.scroll(
+                    COLLECTION, scroll_filter=chosen, limit=_SCROLL_PAGE, offset=after[0], with_payload=True
                 )
             )
-        await self._run(
-            lambda: self._client.create_payload_index(
-                COLLECTION, field_name=payload.POSITION, field_schema=models.PayloadSchemaType.INTEGER, wait=True
-            )
-        )
-        collection = await self._run(lambda: self._client.get_collection(COLLECTION))
-        return str((collection.config.metadata or {}).get(_CARD, "unknown"))
+            found += [p.payload for p in points if p.payload and p.payload.get(payload.TENANT) == scope.tenant]
+            if offset is None:
+                return found
+            after[0] = offset
 
     async def _run(self, operation: Callable[[], Awaitable[_T]]) -> _T:
         async with self._slots:
@@ -184,7 +224,7 @@ def _filter(
     *,
     owners: frozenset[str] | None = None,
     document_ids: Sequence[str] | None = None,
-    first_only: bool = False,
+    places: Sequence[str] = (),
     from_position: int = 0,
 ) -> models.Filter:
     must: list[models.Condition] = []
@@ -194,8 +234,8 @@ def _filter(
         must.append(models.FieldCondition(key=payload.OWNER, match=models.MatchAny(any=sorted(owners))))
     if document_ids is not None:
         must.append(models.FieldCondition(key=payload.DOCUMENT, match=models.MatchAny(any=list(document_ids))))
-    if first_only:
-        must.append(models.FieldCondition(key=payload.PLACE, match=models.MatchValue(value=payload.FIRST)))
+    if places:
+        must.append(models.FieldCondition(key=payload.PLACE, match=models.MatchAny(any=list(places))))
     if from_position:
         must.append(models.FieldCondition(key=payload.POSITION, range=models.Range(gte=from_position)))
     return models.Filter(must=must)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from libs.common.process_status import DependencyState
 from libs.common.redis_store import RedisStore
+from libs.common.upkeep import Upkeep
 from services.router.adapters.file_outbox import FileOutbox
 from services.router.adapters.memory_conversations import MemoryConversations
 from services.router.adapters.redis_conversations import RedisConversations
@@ -32,9 +33,10 @@ class OpenConversations:
         if self.steady is None:
             return DependencyState("redis", "embedded", "Conversations live in this process and end with it.")
         place = "on the disk" if self.steady.waits_on_disk else "in memory only"
+        lost = f" {self.steady.lost} turns were not kept since this process began." if self.steady.lost else ""
         if self.steady.is_down:
-            return DependencyState("redis", "degraded", f"{self.steady.waiting} turns wait {place} to be kept.")
-        return DependencyState("redis", "up", f"While it is away turns wait {place}.")
+            return DependencyState("redis", "degraded", f"{self.steady.waiting} turns wait {place} to be kept.{lost}")
+        return DependencyState("redis", "up", f"While it is away turns wait {place}.{lost}")
 
 
 @asynccontextmanager
@@ -45,6 +47,8 @@ async def open_conversations(
     retention_days: int,
     history_messages: int,
     max_waiting: int,
+    timeout_seconds: float = 0.1,
+    outbox_timeout_seconds: float = 0.05,
 ) -> AsyncGenerator[OpenConversations, None]:
     """Keeps conversations within the block, and gives the store what waits for it, also from an earlier process.
 
@@ -71,23 +75,19 @@ async def open_conversations(
             left=left,
             max_waiting=max_waiting,
             history_messages=history_messages,
+            timeout_seconds=timeout_seconds,
+            outbox_timeout_seconds=outbox_timeout_seconds,
         )
         # Before the first turn: one that is asked for while others wait finds only what those say.
         await steady.replay()
-        replaying = asyncio.create_task(_replay_for_ever(steady), name="replay-turns")
-        stack.push_async_callback(_stop, replaying, steady)
+        upkeep = Upkeep(after_failure_seconds=_REPLAY_EVERY_SECONDS)
+        stack.push_async_callback(_leave, steady)
+        stack.push_async_callback(upkeep.stop)
+        upkeep.start(steady.replay, name="replaying turns", every_seconds=_REPLAY_EVERY_SECONDS)
         yield OpenConversations(steady, steady)
 
 
-async def _replay_for_ever(steady: SteadyConversations) -> None:
-    while True:
-        await asyncio.sleep(_REPLAY_EVERY_SECONDS)
-        await steady.replay()
-
-
-async def _stop(replaying: "asyncio.Task[None]", steady: SteadyConversations) -> None:
-    replaying.cancel()
-    await asyncio.gather(replaying, return_exceptions=True)
+async def _leave(steady: SteadyConversations) -> None:
     if await steady.replay():
         return
     if steady.waits_on_disk:

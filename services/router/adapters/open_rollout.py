@@ -1,6 +1,5 @@
 """The rollout and everything that judges it, kept in Redis for all replicas, or in this process."""
 
-import asyncio
 import os
 import secrets
 import socket
@@ -9,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from libs.common.redis_store import RedisStore
+from libs.common.upkeep import Upkeep
 from services.router.adapters.memory_metrics import MemoryMetrics
 from services.router.adapters.memory_shadow import MemoryShadowCounts
 from services.router.adapters.redis_metrics import RedisMetrics
@@ -17,7 +17,7 @@ from services.router.adapters.redis_shadow import RedisShadowCounts
 from services.router.judging.guarding import Guard
 from services.router.judging.judge import Judge
 from services.router.judging.recording import MetricsRecorder
-from services.router.judging.rounds import Rounds
+from services.router.judging.rounds import ROUND_SECONDS, Rounds
 from services.router.judging.slow_turns import SlowTurns
 from services.router.rollout import Rollout, rollout_from
 from services.router.settings import RouterSettings
@@ -63,12 +63,8 @@ async def open_rollout(settings: RouterSettings, redis: RedisStore | None) -> As
     rounds = Rounds(recorder, Guard(metrics, metrics, rollout, standing=rollout.state))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(rollout)
-        going_round = asyncio.create_task(rounds.run(), name="judge-rollout")
-        stack.push_async_callback(_stop, going_round, recorder)
+        upkeep = Upkeep(after_failure_seconds=ROUND_SECONDS)
+        stack.push_async_callback(recorder.flush)
+        stack.push_async_callback(upkeep.stop)
+        upkeep.start(rounds.once, name="judging the rollout", every_seconds=ROUND_SECONDS)
         yield OpenRollout(rollout, recorder, judge, shadow_counts)
-
-
-async def _stop(going_round: "asyncio.Task[None]", recorder: MetricsRecorder) -> None:
-    going_round.cancel()
-    await asyncio.gather(going_round, return_exceptions=True)
-    await recorder.flush()

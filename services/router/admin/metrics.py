@@ -6,8 +6,9 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from libs.common.request_context import current, parse_tenant_id
+from libs.common.request_context import current
 from repartee.v1 import rollout_pb2
+from services.router.admin.scopes import Scopes, scope_of
 from services.router.judging.counts import SystemCounts
 from services.router.judging.histogram import quantile
 from services.router.judging.judge import Judge, Report
@@ -17,27 +18,24 @@ from services.router.turn import Variant
 
 
 class MetricsMethods:
-    """The metrics part of RolloutService. A tenant that nobody knows has empty metrics, so that a deleted one's can
-    still be read while they are kept.
-    """
+    """The metrics part of RolloutService. Whoever mixes this in sets the two."""
 
     _judge: Judge
+    scopes: Scopes
 
     async def GetMetrics(self, request: rollout_pb2.GetMetricsRequest, context: Any) -> rollout_pb2.GetMetricsResponse:
         window = parse_window(request.window)
-        report = await self._judge.report(_scope(request.tenant_id), window, conversations=request.detail)
+        report = await self._judge.report(scope_of(request.tenant_id), window, conversations=request.detail)
+        if not report.turns:
+            await self.scopes.existing(request.tenant_id)
         return write_metrics(report, with_detail=request.detail)
 
     async def ResetMetrics(
         self, request: rollout_pb2.ResetMetricsRequest, context: Any
     ) -> rollout_pb2.ResetMetricsResponse:
         actor = current().principal.subject
-        await self._judge.reset(_scope(request.tenant_id), actor=actor, reason=request.reason)
+        await self._judge.reset(await self.scopes.existing(request.tenant_id), actor=actor, reason=request.reason)
         return rollout_pb2.ResetMetricsResponse()
-
-
-def _scope(tenant_id: str) -> str:
-    return parse_tenant_id(tenant_id) if tenant_id else ""
 
 
 def write_metrics(report: Report, *, with_detail: bool) -> rollout_pb2.GetMetricsResponse:

@@ -2,40 +2,27 @@
 
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Any
 
-from libs.common.errors import Unavailable
-from libs.common.request_context import TenantId, current
-from libs.common.tenants.bundle import TenantBundle
+from libs.common.request_context import current
 from repartee.v1 import rollout_pb2, rollout_pb2_grpc
 from services.router.adapters.wire import VARIANTS
 from services.router.admin.metrics import MetricsMethods
 from services.router.admin.rollout_messages import entry_message, read_wish, state_message
+from services.router.admin.scopes import Scopes, Tenants
 from services.router.admin.shadow import ShadowMethods
 from services.router.judging.judge import Judge
 from services.router.rollout import Rollout
 from services.router.shadow.pairs import ShadowCounts
 
-# A directory of tenants that does not answer must not hold up a rollback.
-_KNOWN_SECONDS = 0.2
-
-
-class Tenants(Protocol):
-    """The tenants that there are."""
-
-    async def get(self, tenant: TenantId) -> TenantBundle:
-        """Returns a bundle; raises NotFound (TENANT_NOT_FOUND), or Unavailable when nobody can say."""
-        ...
-
 
 class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutServiceServicer):
     """Says and changes who gets which system, and how each does. The actor is the credential's subject.
 
-    A call that names a tenant which is not there raises NotFound (TENANT_NOT_FOUND); when `tenants` cannot say, or is
-    None, every tenant is taken for one.
+    A call that names a tenant which is not there raises NotFound (TENANT_NOT_FOUND), as far as `tenants` can say. What
+    is still kept of one that was deleted can be read.
     """
 
     def __init__(
@@ -44,10 +31,10 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
         self._rollout = rollout
         self._judge = judge
         self.shadow_counts = shadow_counts
-        self._known_tenants = tenants
+        self.scopes = Scopes(tenants)
 
     async def GetRollout(self, request: rollout_pb2.GetRolloutRequest, context: Any) -> rollout_pb2.GetRolloutResponse:
-        tenant = await self._existing(request.tenant_id)
+        tenant = await self.scopes.existing(request.tenant_id)
         progress = await self._rollout.progress(tenant)
         return rollout_pb2.GetRolloutResponse(state=state_message(self._rollout.state(tenant), progress))
 
@@ -55,7 +42,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
         self, request: rollout_pb2.EnableHybridRequest, context: Any
     ) -> rollout_pb2.EnableHybridResponse:
         change = await self._rollout.enable(
-            await self._existing(request.tenant_id),
+            await self.scopes.existing(request.tenant_id),
             actor=_actor(),
             reason=request.reason,
             request_id=request.request_id,
@@ -67,7 +54,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
         self, request: rollout_pb2.DisableHybridRequest, context: Any
     ) -> rollout_pb2.DisableHybridResponse:
         change = await self._rollout.disable(
-            await self._existing(request.tenant_id),
+            await self.scopes.existing(request.tenant_id),
             actor=_actor(),
             reason=request.reason,
             request_id=request.request_id,
@@ -84,7 +71,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
         self, request: rollout_pb2.ToggleHybridRequest, context: Any
     ) -> rollout_pb2.ToggleHybridResponse:
         change = await self._rollout.toggle(
-            await self._existing(request.tenant_id),
+            await self.scopes.existing(request.tenant_id),
             actor=_actor(),
             reason=request.reason,
             expected_version=request.expected_version,
@@ -95,7 +82,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
 
     async def SetRollout(self, request: rollout_pb2.SetRolloutRequest, context: Any) -> rollout_pb2.SetRolloutResponse:
         change = await self._rollout.set_rollout(
-            await self._existing(request.tenant_id),
+            await self.scopes.existing(request.tenant_id),
             read_wish(request),
             actor=_actor(),
             reason=request.reason,
@@ -108,7 +95,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
         self, request: rollout_pb2.AdvanceRolloutRequest, context: Any
     ) -> rollout_pb2.AdvanceRolloutResponse:
         change = await self._rollout.advance(
-            await self._existing(request.tenant_id),
+            await self.scopes.existing(request.tenant_id),
             actor=_actor(),
             reason=request.reason,
             expected_version=request.expected_version,
@@ -120,13 +107,15 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
     async def WatchRollout(
         self, request: rollout_pb2.WatchRolloutRequest, context: Any
     ) -> AsyncIterator[rollout_pb2.WatchRolloutResponse]:
-        tenant = await self._existing(request.tenant_id)
+        tenant = await self.scopes.existing(request.tenant_id)
         async with contextlib.aclosing(self._rollout.watch(tenant)) as states:
             async for state in states:
                 yield rollout_pb2.WatchRolloutResponse(state=state_message(state))
 
     async def ListAudit(self, request: rollout_pb2.ListAuditRequest, context: Any) -> rollout_pb2.ListAuditResponse:
         page = await self._rollout.audit(request.tenant_id, size=request.page_size, token=request.page_token)
+        if not page.entries:
+            await self.scopes.existing(request.tenant_id)
         return rollout_pb2.ListAuditResponse(
             entries=[entry_message(each) for each in page.entries],
             next_page_token=page.next_token,
@@ -136,7 +125,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
     async def ExplainAssignment(
         self, request: rollout_pb2.ExplainAssignmentRequest, context: Any
     ) -> rollout_pb2.ExplainAssignmentResponse:
-        tenant = await self._existing(request.tenant_id)
+        tenant = await self.scopes.existing(request.tenant_id)
         assignment = self._rollout.assignment(tenant, conversation_id=request.conversation_id)
         return rollout_pb2.ExplainAssignmentResponse(
             variant=VARIANTS[assignment.variant],
@@ -145,15 +134,6 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
             decided_by=assignment.decided_by,
             unit_kind=assignment.unit_kind,
         )
-
-    async def _existing(self, tenant_id: str) -> str:
-        """Returns the tenant as a scope."""
-        if tenant_id and self._known_tenants is not None:
-            with contextlib.suppress(Unavailable, TimeoutError):
-                async with asyncio.timeout(_KNOWN_SECONDS):
-                    # Admission has checked its form, and that the caller may act on it.
-                    await self._known_tenants.get(TenantId(tenant_id))
-        return tenant_id
 
 
 def _actor() -> str:

@@ -6,19 +6,24 @@ from typing import Any
 
 from libs.common.request_context import current
 from repartee.v1 import rollout_pb2
+from services.router.admin.scopes import Scopes
 from services.router.shadow.pairs import ShadowCounts, ShadowReport
 
 
 class ShadowMethods:
-    """GetShadowReport. Whoever mixes this in sets `shadow_counts`."""
+    """GetShadowReport. Whoever mixes this in sets the two."""
 
     shadow_counts: ShadowCounts
+    scopes: Scopes
 
     async def GetShadowReport(
         self, request: rollout_pb2.GetShadowReportRequest, context: Any
     ) -> rollout_pb2.GetShadowReportResponse:
         principal = current().principal if request.tenant_id else None
-        return _message(await self.shadow_counts.report(principal))
+        report = await self.shadow_counts.report(principal)
+        if not report.pairs:
+            await self.scopes.existing(request.tenant_id)
+        return _message(report)
 
 
 def _message(report: ShadowReport) -> rollout_pb2.GetShadowReportResponse:

@@ -29,6 +29,11 @@ class Report:
     conversations: Mapping[Variant, int]
     verdict: Verdict
 
+    @property
+    def turns(self) -> int:
+        """Turns of both systems."""
+        return self.counts.old.count + self.counts.hybrid.count
+
 
 class Judge:
     """Compares the systems for a tenant, or for all together (""). All methods raise Unavailable."""

@@ -1,6 +1,5 @@
-"""The rounds of metrics: count what was noted, then let the guard look, for as long as the router runs."""
+"""A round of metrics: count what was noted, then let the guard look."""
 
-import asyncio
 import logging
 
 from libs.common.errors import ReparteeError, Unavailable
@@ -10,20 +9,15 @@ from services.router.judging.store import EVERYBODY
 
 _log = logging.getLogger(__name__)
 
+ROUND_SECONDS = 1.0
+
 
 class Rounds:
-    """A round is due every `every_seconds`; a bad hybrid turn is judged at most that much later."""
+    """Somebody goes round every `ROUND_SECONDS`; a bad hybrid turn is judged at most that much later."""
 
-    def __init__(self, recorder: MetricsRecorder, guard: Guard, *, every_seconds: float = 1.0) -> None:
+    def __init__(self, recorder: MetricsRecorder, guard: Guard) -> None:
         self._recorder = recorder
         self._guard = guard
-        self._every_seconds = every_seconds
-
-    async def run(self) -> None:
-        """Goes round until it is cancelled; the caller flushes the recorder once more at the end."""
-        while True:
-            await asyncio.sleep(self._every_seconds)
-            await self.once()
 
     async def once(self) -> None:
         """Counts, then judges each tenant that had turns, and all together. Never raises for a store that is away."""

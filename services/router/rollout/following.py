@@ -6,12 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from libs.common.errors import Unavailable
+from libs.common.upkeep import Upkeep
 from services.router.rollout.ground import Ground
 from services.router.rollout.keeping_up import Replica
 from services.router.rollout.plans import SamplesSince, progress_of
 from services.router.rollout.state import EVERYBODY, RolloutState
 from services.router.rollout.switch_word import SWITCH
-from services.router.rollout.upkeep import Upkeep
 from services.router.rollout.view import View
 from services.router.rollout.writing import Writer
 

@@ -1,7 +1,5 @@
 """Counts turns as they end, and hands the counts to the store every second, away from the path of a reply."""
 
-import asyncio
-import contextlib
 import datetime
 import logging
 import secrets
@@ -11,6 +9,7 @@ from typing import Self
 from libs.common.errors import Unavailable
 from libs.common.request_context import TenantId
 from libs.common.spending.ledger import utc_day
+from libs.common.upkeep import Upkeep
 from services.router.turn_record import TurnRecord
 from services.router.usage.counts import Batch, Counts, Place, UsageStore
 
@@ -37,19 +36,16 @@ class UsageRecorder:
         self._conversation_count = 0
         self._sending: list[Batch] = []
         self._is_down = False
-        self._task: asyncio.Task[None] | None = None
+        self._upkeep = Upkeep(after_failure_seconds=flush_seconds)
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._write_for_ever(), name="write-usage")
+        self._upkeep.start(self.flush, name="writing usage", every_seconds=self._flush_seconds)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._upkeep.stop()
         await self.flush()
 
     def record(self, turn: TurnRecord) -> None:
@@ -92,8 +88,3 @@ class UsageRecorder:
             del self._sending[0]
         self._is_down = False
         return True
-
-    async def _write_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._flush_seconds)
-            await self.flush()

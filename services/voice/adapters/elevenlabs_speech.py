@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from libs.common.errors import Unavailable
-from services.voice.audio import Samples
+from services.voice.audio import Samples, decode_mulaw
 from services.voice.voices import VoiceState
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _PIECE_BYTES = 1_024
+# 429 counts generations under way: the next one may well be let in.
+_RATE_LIMITED_SECONDS = 1.0
+_LONGEST_RETRY_SECONDS = 600.0
+# What begins other kinds of answers than the samples that were asked for: MP3, WAV, Ogg.
+_OTHER_AUDIO = (b"ID3", b"\xff\xfb", b"RIFF", b"OggS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,8 @@ class ElevenLabsOptions:
     gap_seconds: float = 0.4
     # A plan allows so many generations at once; more are answered 429.
     max_concurrent: int = 4
+    # Ask for µ-law where 8 kHz are wanted: half the bytes.
+    mulaw: bool = False
 
 
 class ElevenLabsSpeech:
@@ -46,6 +54,7 @@ class ElevenLabsSpeech:
     is_paid = True
 
     def __init__(self, *, api_key: str | None, options: ElevenLabsOptions) -> None:
+        self.model = options.model
         self._options = options
         self._state = _state(api_key)
         # The connection pool is as large: a cancelled request must never leave another one waiting for a connection.
@@ -68,7 +77,8 @@ class ElevenLabsSpeech:
         """Speaks `text`.
 
         Raises Unavailable: ELEVENLABS_NOT_CONFIGURED, ELEVENLABS_BUSY, ELEVENLABS_RATE_LIMITED, ELEVENLABS_REFUSED,
-        ELEVENLABS_SERVER_ERROR, ELEVENLABS_SLOW, ELEVENLABS_STALLED, ELEVENLABS_BROKEN, ELEVENLABS_EMPTY.
+        ELEVENLABS_SERVER_ERROR, ELEVENLABS_UNREACHABLE, ELEVENLABS_SLOW, ELEVENLABS_STALLED, ELEVENLABS_BROKEN,
+        ELEVENLABS_GARBAGE, ELEVENLABS_EMPTY.
         """
         if self._client is None:
             raise Unavailable("ELEVENLABS_NOT_CONFIGURED", "ElevenLabs is not configured.")
@@ -77,18 +87,25 @@ class ElevenLabsSpeech:
                 await self._slots.acquire()
         except TimeoutError:
             raise Unavailable("ELEVENLABS_BUSY", "Every ElevenLabs slot of this process is taken.") from None
+        is_mulaw = self._options.mulaw and sample_rate_hz == 8_000
         try:
             audio = self._client.text_to_speech.stream(
                 voice,
                 text=text,
                 model_id=self._options.model,
                 language_code=locale.partition("-")[0],
-                output_format=f"pcm_{sample_rate_hz}",
+                output_format="ulaw_8000" if is_mulaw else f"pcm_{sample_rate_hz}",
                 request_options={"max_retries": 0, "chunk_size": _PIECE_BYTES},
             )
-            async with aclosing(cast("AsyncGenerator[bytes, None]", audio)), aclosing(self._watched(audio)) as pieces:
-                async for samples in pieces:
-                    yield samples
+            watched = self._watched(audio, bytes_per_second=sample_rate_hz * (1 if is_mulaw else 2))
+            async with aclosing(cast("AsyncGenerator[bytes, None]", audio)), aclosing(watched) as pieces:
+                odd = b""
+                async for piece in pieces:
+                    whole = odd + piece
+                    odd = b"" if is_mulaw else whole[len(whole) - len(whole) % 2 :]
+                    samples = _samples(whole[: len(whole) - len(odd)], is_mulaw=is_mulaw)
+                    if len(samples):
+                        yield samples
         finally:
             self._slots.release()
 
@@ -97,28 +114,44 @@ class ElevenLabsSpeech:
         if self._http is not None:
             await self._http.aclose()
 
-    async def _watched(self, audio: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
-        odd, heard = b"", False
+    async def _watched(self, audio: AsyncIterator[bytes], *, bytes_per_second: int) -> AsyncGenerator[bytes, None]:
+        """Yields what comes; fails when a listener in real time would hear a gap of more than `gap_seconds`."""
+        received, waited = 0, 0.0
         while True:
-            timeout = self._options.gap_seconds if heard else self._options.first_byte_seconds
+            timeout = self._options.gap_seconds if received else self._options.first_byte_seconds
+            begun = time.monotonic()
             try:
                 async with asyncio.timeout(timeout):
                     piece = await anext(audio, None)
             except TimeoutError:
-                reason = "ELEVENLABS_STALLED" if heard else "ELEVENLABS_SLOW"
+                reason = "ELEVENLABS_STALLED" if received else "ELEVENLABS_SLOW"
                 raise Unavailable(reason, f"ElevenLabs sent nothing for {timeout:g} s.") from None
             except self._errors as error:
                 raise _failure(error) from error
             if piece is None:
                 break
-            whole = odd + piece
-            odd = whole[len(whole) - len(whole) % 2 :]
-            samples = np.frombuffer(whole[: len(whole) - len(odd)], dtype="<i2").astype(np.int16)
-            heard = heard or len(samples) > 0
-            if len(samples):
-                yield samples
-        if not heard:
+            if not received and _is_garbage(piece):
+                raise Unavailable("ELEVENLABS_GARBAGE", "ElevenLabs answered with something else than samples.")
+            # Waiting for the first piece is no gap, and pieces that come together make up for one that is late.
+            waited += time.monotonic() - begun if received else 0.0
+            if waited > received / bytes_per_second + self._options.gap_seconds:
+                raise Unavailable("ELEVENLABS_STALLED", "ElevenLabs sends slower than it is listened to.")
+            received += len(piece)
+            yield piece
+        if not received:
             raise Unavailable("ELEVENLABS_EMPTY", "ElevenLabs answered without audio.")
+
+
+def _samples(coded: bytes, *, is_mulaw: bool) -> Samples:
+    return decode_mulaw(coded) if is_mulaw else np.frombuffer(coded, dtype="<i2").astype(np.int16)
+
+
+def _is_garbage(piece: bytes) -> bool:
+    # Samples of speech, or of silence, do not read as a page or a JSON document.
+    head = piece[:64]
+    return head.startswith(_OTHER_AUDIO) or (
+        len(head) > 1 and all(32 <= byte < 127 or byte in b"\r\n\t" for byte in head)
+    )
 
 
 def _state(api_key: str | None) -> VoiceState:
@@ -146,12 +179,27 @@ def _open_client(api_key: str, options: ElevenLabsOptions) -> "_Client":
 def _failure(error: Exception) -> Unavailable:
     """Maps what the SDK raised; an error without a status is no answer of the API but a broken connection."""
     status: int | None = getattr(error, "status_code", None)
+    if status is None and type(error).__name__ in ("ConnectError", "ConnectTimeout", "PoolTimeout"):
+        return Unavailable("ELEVENLABS_UNREACHABLE", "No connection to ElevenLabs could be made.")
     if status is None:
         _LOG.warning("ElevenLabs broke off: %s", type(error).__name__)
         return Unavailable("ELEVENLABS_BROKEN", "The connection to ElevenLabs broke.")
     if status == 429:
-        return Unavailable("ELEVENLABS_RATE_LIMITED", "ElevenLabs has too many generations of this key.")
+        return Unavailable(
+            "ELEVENLABS_RATE_LIMITED",
+            "ElevenLabs has too many generations of this key.",
+            retry_after_seconds=_retry_after(error) or _RATE_LIMITED_SECONDS,
+        )
     if status >= 500:
-        return Unavailable("ELEVENLABS_SERVER_ERROR", f"ElevenLabs answered {status}.")
+        return Unavailable(
+            "ELEVENLABS_SERVER_ERROR", f"ElevenLabs answered {status}.", retry_after_seconds=_retry_after(error)
+        )
     _LOG.warning("ElevenLabs refused with %d: check the key, the voice and the model", status)
     return Unavailable("ELEVENLABS_REFUSED", f"ElevenLabs answered {status}: check the key, the voice and the model.")
+
+
+def _retry_after(error: Exception) -> float | None:
+    """Returns the seconds of a `Retry-After` header; a date there is not read."""
+    headers: dict[str, str] = getattr(error, "headers", None) or {}
+    asked = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return min(float(asked), _LONGEST_RETRY_SECONDS) if asked.isdecimal() else None

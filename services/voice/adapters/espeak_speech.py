@@ -39,6 +39,7 @@ class EspeakSpeech:
 
     name = "espeak"
     is_paid = False
+    model = "espeak-ng"
 
     def __init__(self, *, at_once: int = 2) -> None:
         self._found = _find()

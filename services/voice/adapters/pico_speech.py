@@ -30,6 +30,7 @@ class PicoSpeech:
 
     name = "pico"
     is_paid = False
+    model = "svox-pico"
 
     def __init__(self, *, threads: int = 2) -> None:
         self._library = pico_engine.find_library()

@@ -1,4 +1,4 @@
-"""The cache and the engines behind their channels: protobuf out, values in, gRPC errors as the domain's."""
+"""An engine behind its channel: protobuf out, values in, gRPC errors as the domain's."""
 
 import asyncio
 from dataclasses import replace
@@ -6,10 +6,11 @@ from typing import Protocol
 
 import grpc.aio
 
-from libs.common.errors import ReparteeError, Unavailable
+from libs.common.errors import Unavailable
 from libs.common.request_context import current
 from libs.common.status import from_rpc_error
-from repartee.v1 import cache_pb2, cache_pb2_grpc, common_pb2, engine_pb2, engine_pb2_grpc
+from repartee.v1 import common_pb2, engine_pb2, engine_pb2_grpc
+from services.router.adapters.upstream import MARGIN_SECONDS, read_embedding, write_embedding
 from services.router.adapters.wire import (
     read_attempts,
     read_source,
@@ -17,17 +18,12 @@ from services.router.adapters.wire import (
     read_usage,
     write_attachment,
     write_message,
-    write_source,
     write_state,
 )
-from services.router.answers import CachedAnswer, Lookup, NewAnswer
 from services.router.ladder import EngineAnswer, EngineQuestion
 from services.router.shown import Sink
-from services.router.turn import NO_STATE, CacheOutcome, Embedding, Message
+from services.router.turn import NO_STATE, Message
 
-_STORE_TIMEOUT_SECONDS = 1.0
-# A call ends this much before its asker gives up, so that it is known to have hung.
-_MARGIN_SECONDS = 0.01
 # Silence after which a stream that has begun to speak counts as dead. An engine bounds the gaps of its models itself,
 # and may then ask another; its first piece has no bound but the call's, because it may check a text before it shows it.
 MAX_SILENCE_SECONDS = 4.0
@@ -49,110 +45,6 @@ class _AnswerEvents(Protocol):
     async def read(self) -> object: ...
 
 
-class Upstream(Protocol):
-    """Something whose last call is remembered, for GetStatus."""
-
-    is_failing: bool
-
-
-class CacheClient:
-    """The semantic cache over gRPC."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub: cache_pb2_grpc.CacheServiceAsyncStub = cache_pb2_grpc.CacheServiceStub(channel)
-        self.is_failing = False
-
-    async def lookup(
-        self, question: str, *, agent: str, locale: str, timeout_seconds: float, wait_seconds: float = 0.0
-    ) -> Lookup:
-        """Asks the cache; every fault of it is a miss."""
-        request = cache_pb2.LookupAnswerRequest(
-            tenant_id=current().principal.require_tenant(),
-            query=question,
-            agent=agent,
-            locale=locale,
-            may_lead=True,
-            wait_ms=round(wait_seconds * 1000),
-        )
-        try:
-            response = await self._stub.LookupAnswer(request, timeout=timeout_seconds - _MARGIN_SECONDS)
-        except grpc.aio.AioRpcError:
-            self.is_failing = True
-            return Lookup(miss_reason="CACHE_UNAVAILABLE")
-        except ReparteeError:
-            # Too little time was left to ask at all, which says nothing about the cache.
-            return Lookup(miss_reason="CACHE_UNAVAILABLE")
-        self.is_failing = False
-        if response.HasField("hit"):
-            hit = response.hit
-            return Lookup(
-                CachedAnswer(
-                    hit.text,
-                    CacheOutcome(True, hit.type, hit.confidence, hit.entry_id, hit.age_seconds),
-                    hit.agent,
-                    tuple(read_source(each) for each in hit.sources) if hit.sources else (),
-                    hit.recheck,
-                )
-            )
-        embedding = _read_embedding(response.embedding) if response.HasField("embedding") else None
-        return Lookup(
-            miss_reason=response.miss_reason,
-            embedding=embedding,
-            lease=response.lease,
-            is_in_flight=response.in_flight,
-            nothing_found=response.nothing_found,
-        )
-
-    async def store(self, answer: NewAnswer) -> None:
-        """Hands an answer over; raises RemoteError."""
-        request = cache_pb2.StoreAnswerRequest(
-            tenant_id=current().principal.require_tenant(),
-            query=answer.question,
-            text=answer.text,
-            agent=answer.agent,
-            answered_by=answer.answered_by,
-            locale=answer.locale,
-            sources=[write_source(each) for each in answer.sources],
-            embedding=_write_embedding(answer.embedding),
-            knowledge_epoch=answer.knowledge_epoch,
-            lease=answer.lease,
-            nothing_found=answer.nothing_found,
-            wording=answer.wording,
-            confidence=answer.confidence,
-        )
-        if answer.nothing_found:
-            # The contract wants a text, and nobody will see this one.
-            request.text = "-"
-        try:
-            await self._stub.StoreAnswer(request, timeout=_STORE_TIMEOUT_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
-
-    async def abandon(self, question: str, *, agent: str, locale: str, lease: str) -> None:
-        """Hands a lease back; raises RemoteError."""
-        request = cache_pb2.AbandonAnswerRequest(
-            tenant_id=current().principal.require_tenant(), query=question, agent=agent, locale=locale, lease=lease
-        )
-        try:
-            await self._stub.AbandonAnswer(request, timeout=_STORE_TIMEOUT_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
-
-    async def report(self, entry_id: str, *, question: str, text: str, locale: str) -> None:
-        """Reports an answer made anew; raises RemoteError."""
-        request = cache_pb2.ReportRecheckRequest(
-            tenant_id=current().principal.require_tenant(),
-            entry_id=entry_id,
-            query=question,
-            text=text,
-            locale=locale,
-        )
-        try:
-            await self._stub.ReportRecheck(request, timeout=_STORE_TIMEOUT_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
-
-
 class EngineClient:
     """One engine over gRPC."""
 
@@ -164,7 +56,7 @@ class EngineClient:
         self, question: EngineQuestion, *, timeout_seconds: float, sink: Sink | None = None
     ) -> EngineAnswer:
         """Asks the engine, by a stream when there is a sink; raises RemoteError, Unavailable (STREAM_CUT, …STALLED)."""
-        request, timeout = _write_question(question), timeout_seconds - _MARGIN_SECONDS
+        request, timeout = _write_question(question), timeout_seconds - MARGIN_SECONDS
         try:
             if sink is None:
                 response = await self._stub.GenerateAnswer(request, timeout=timeout)
@@ -229,7 +121,7 @@ def _write_question(question: EngineQuestion) -> engine_pb2.GenerateAnswerReques
         attachments=[write_attachment(each) for each in question.attachments],
         history=[_write_earlier(each) for each in question.history],
         state=None if state is NO_STATE else write_state(state),
-        embedding=_write_embedding(question.embedding),
+        embedding=write_embedding(question.embedding),
         locale=question.locale,
         channel=question.channel,
         agent=question.agent,
@@ -266,20 +158,9 @@ def _read_answer(answer: engine_pb2.Answer) -> EngineAnswer:
         llm_tier=answer.llm_tier,
         cacheable=answer.cacheable and complete,
         knowledge_epoch=answer.knowledge_epoch,
-        embedding=_read_embedding(answer.embedding) if answer.HasField("embedding") else None,
+        embedding=read_embedding(answer.embedding) if answer.HasField("embedding") else None,
         attempts=read_attempts(answer.attempts),
         complete=complete,
         finish_reason=answer.finish_reason,
         nothing_found=answer.nothing_found,
     )
-
-
-def _read_embedding(embedding: common_pb2.Embedding) -> Embedding:
-    # The message's own list: a turn hands it on unread.
-    return Embedding(embedding.embedder_id, embedding.values)
-
-
-def _write_embedding(embedding: Embedding | None) -> common_pb2.Embedding | None:
-    if embedding is None:
-        return None
-    return common_pb2.Embedding(embedder_id=embedding.embedder_id, values=embedding.values)

@@ -13,12 +13,14 @@ _LOG = logging.getLogger(__name__)
 class Upkeep:
     """Owns one task per step. A step that fails is taken again later: nothing may end the keeping up."""
 
-    def __init__(self, *, wait: Callable[[float], Awaitable[None]], after_failure_seconds: float) -> None:
+    def __init__(
+        self, *, wait: Callable[[float], Awaitable[None]] = asyncio.sleep, after_failure_seconds: float
+    ) -> None:
         self._wait = wait
         self._after_failure = after_failure_seconds
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, step: Callable[[], Awaitable[None]], *, name: str, every_seconds: float) -> None:
+    def start(self, step: Callable[[], Awaitable[object]], *, name: str, every_seconds: float) -> None:
         """Takes `step` now and then `every_seconds` after it ended."""
         self._tasks.append(asyncio.create_task(self._for_ever(step, name, every_seconds), name=name))
 
@@ -28,7 +30,7 @@ class Upkeep:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _for_ever(self, step: Callable[[], Awaitable[None]], name: str, every_seconds: float) -> None:
+    async def _for_ever(self, step: Callable[[], Awaitable[object]], name: str, every_seconds: float) -> None:
         failure = ""
         while True:
             seconds = every_seconds

@@ -1,6 +1,7 @@
 """Fixtures for every test, and the guard that keeps tests on this machine."""
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,19 @@ def network_guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name), refused))
     yield
     assert not refused, f"this test tried to reach {', '.join(refused)}"
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Puts the root logger back as it was: a process's set-up would go on writing to a stream that the test owned."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in [each for each in root.handlers if each not in handlers]:
+        root.removeHandler(handler)
+    for handler in [each for each in handlers if each not in root.handlers]:
+        root.addHandler(handler)
+    root.setLevel(level)
 
 
 def _guarded(connect: Any, refused: list[str]) -> Any:

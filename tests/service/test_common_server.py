@@ -130,3 +130,20 @@ def test_a_service_that_cannot_start_says_one_sentence_and_exits(capsys: pytest.
     with pytest.raises(SystemExit) as caught:
         run_service(serve())
     assert (caught.value.code, capsys.readouterr().err) == (1, "Free the port.\n")
+
+
+async def test_a_plain_client_may_have_hundreds_of_calls_at_once_on_one_connection() -> None:
+    """Above what the server takes they are refused by name; none ends in a reset that says nothing."""
+    async with running_server(ServiceSettings(max_concurrent_calls=150), name="router", registrations=[]) as server:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            status = common_pb2_grpc.StatusServiceStub(channel)
+
+            async def ask() -> grpc.StatusCode:
+                try:
+                    await status.GetStatus(common_pb2.GetStatusRequest(), metadata=OPERATOR, timeout=20)
+                except grpc.aio.AioRpcError as refused:
+                    return refused.code()
+                return grpc.StatusCode.OK
+
+            codes = await asyncio.gather(*(ask() for _ in range(400)))
+    assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}

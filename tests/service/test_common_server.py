@@ -1,6 +1,7 @@
 """How a server listens, reports and leaves."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -123,7 +124,13 @@ async def test_leaving_the_block_stops_at_once_even_with_a_call_in_flight() -> N
         await asyncio.wait_for(run.router.seen.cancelled.wait(), 5)
 
 
-def test_a_service_that_cannot_start_says_one_sentence_and_exits(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_that_cannot_start_says_one_sentence_and_exits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A process's own log, which would go on to this test's stream after its end.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(logging.getLogger(), "level", logging.getLogger().level)
+
     async def serve() -> None:
         raise PreconditionFailed("PORT_TAKEN", "Free the port.")
 
@@ -134,16 +141,19 @@ def test_a_service_that_cannot_start_says_one_sentence_and_exits(capsys: pytest.
 
 async def test_a_plain_client_may_have_hundreds_of_calls_at_once_on_one_connection() -> None:
     """Above what the server takes they are refused by name; none ends in a reset that says nothing."""
-    async with running_server(ServiceSettings(max_concurrent_calls=150), name="router", registrations=[]) as server:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-            status = common_pb2_grpc.StatusServiceStub(channel)
+    async with (
+        running_server(ServiceSettings(max_concurrent_calls=150), name="router", registrations=[]) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        status = common_pb2_grpc.StatusServiceStub(channel)
 
-            async def ask() -> grpc.StatusCode:
-                try:
-                    await status.GetStatus(common_pb2.GetStatusRequest(), metadata=OPERATOR, timeout=20)
-                except grpc.aio.AioRpcError as refused:
-                    return refused.code()
-                return grpc.StatusCode.OK
+        async def ask() -> grpc.StatusCode:
+            metadata = (("authorization", OPERATOR),)
+            try:
+                await status.GetStatus(common_pb2.GetStatusRequest(), metadata=metadata, timeout=20)
+            except grpc.aio.AioRpcError as refused:
+                return refused.code()
+            return grpc.StatusCode.OK
 
-            codes = await asyncio.gather(*(ask() for _ in range(400)))
+        codes = await asyncio.gather(*(ask() for _ in range(400)))
     assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}

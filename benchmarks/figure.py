@@ -18,7 +18,7 @@ class Figure:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a name or unit with a blank: lines are read by programs, word by word."""
-        if len(f"{self.name} {self.unit}".split(" ")) != 2:
+        if len(self.name.split()) != 1 or len(self.unit.split()) != 1:
             raise ValueError(f"name and unit of a figure are one word each, not {self.name!r} and {self.unit!r}")
 
     @property

@@ -8,9 +8,11 @@ import grpc
 import pytest
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.exposition import generate_latest
 
 from libs.common.measures import ALL, Kind, Labels, Measures, prometheus_name
-from libs.common.metric_export import Pusher
+from libs.common.metric_export import PrometheusFamilies, Pusher
 from libs.common.metrics import MAX_SERIES, OTHER, Distribution, Meter, Point, Reading
 from libs.common.otlp_metrics import metrics_data
 from libs.common.request_context import TenantId
@@ -132,6 +134,21 @@ async def test_prometheus_sees_turns_and_which_service_it_is(caplog: pytest.LogC
     )
     assert 'repartee_turn_duration_seconds_bucket{le="0.25",repartee_cache="hit",repartee_variant="hybrid"} 1.0' in text
     assert "acme" not in text
+
+
+def test_exemplars_lead_from_a_bucket_to_its_trace() -> None:
+    """In OpenMetrics, which Prometheus asks for; its plain text has no place for them."""
+    meter = Meter()
+    tracer, kept = spans()
+    with tracer.start_as_current_span("x"):
+        pass
+    meter.histogram(Measures.SERVED, "s", "m", "OK").observe(0.2, kept[0])
+    registry = CollectorRegistry()
+    registry.register(PrometheusFamilies("router", meter.read))
+    text = generate_latest(registry).decode()
+    (line,) = [each for each in text.splitlines() if " # {" in each]
+    assert 'le="0.25"' in line
+    assert f'trace_id="{kept[0].trace_id:032x}"' in line
 
 
 def test_failures_are_counted_from_zero() -> None:

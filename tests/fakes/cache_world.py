@@ -51,6 +51,8 @@ class CacheWorld:
         embedder: HashEmbedder | None = None,
         max_bytes: int = 1 << 24,
         nearest: Nearest | None = None,
+        # A busy machine must not look like a store that is away.
+        store_budget_seconds: float = 5.0,
     ) -> None:
         self.clock = clock or Clock()
         # Seconds of the clock that only grows.
@@ -71,6 +73,7 @@ class CacheWorld:
             now=self.clock,
             clock=lambda: self.ticks,
             threshold_floor=0.0,
+            store_budget_seconds=store_budget_seconds,
             draw=lambda: self.drawn,
         )
         self.keeping = Keeping(

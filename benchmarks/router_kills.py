@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-import shutil
 import signal
 import sys
 import tempfile
@@ -14,17 +13,12 @@ from pathlib import Path
 
 import grpc
 
+from benchmarks.busy_shop import apply_busy_shop
 from benchmarks.figure import Figure
 from libs.common.embedded_redis import start_embedded_redis
 from repartee.v1 import common_pb2, router_pb2, router_pb2_grpc
-from tools.connection import Connection
 from tools.stack import Stack, StackOptions, free_port_base, running_stack
-from tools.tenants import apply_folder
 
-EXAMPLES = Path(__file__).parent.parent / "examples" / "tenants"
-TENANT = "rue-du-gros"
-# The load is more than a shop's customers send.
-NO_LIMITS = "\nlimits: {user_per_minute: 100000, tenant_per_minute: 10000000}\n"
 CLIENTS = 8
 # How long a process stays dead under load, and how long the load goes on between two kills.
 DEAD_SECONDS, CALM_SECONDS = 0.5, 0.5
@@ -145,14 +139,7 @@ async def measure(rounds: int = 2) -> list[Figure]:
 
 
 async def _under_load(machine: Machine, rounds: int) -> list[Figure]:
-    port_base = machine.stack.options.port_base
-    shop = machine.stack.options.state / "shop" / TENANT
-    shutil.copytree(EXAMPLES / TENANT, shop)
-    with (shop / "tenant.yaml").open("a", encoding="utf-8") as bundle:
-        bundle.write(NO_LIMITS)
-    operator = Connection.for_operator(port_base=port_base)
-    await apply_folder(operator, shop, with_documents=True, reason="benchmark")
-    client, load = Connection.for_tenant(TENANT, port_base=port_base), Load()
+    client, load = await apply_busy_shop(machine.stack), Load()
     metadata = (("authorization", client.authorization),)
     kills = 0
     # A channel waits longer after each refusal; the clients' own retries are what is measured.

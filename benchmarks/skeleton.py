@@ -14,15 +14,13 @@ from pathlib import Path
 import grpc
 
 from benchmarks import hop
+from benchmarks.busy_shop import apply_busy_shop
 from benchmarks.figure import Figure
 from benchmarks.side_by_side import paired_ratio, side_by_side
 from repartee.v1 import cache_pb2, cache_pb2_grpc, router_pb2, router_pb2_grpc
-from tools.connection import Connection
 from tools.stack import Stack, StackOptions, free_port_base, resident_mib, running_stack
-from tools.tenants import apply_folder
 
-EXAMPLES = Path(__file__).parent.parent / "examples" / "tenants"
-TENANT, QUESTION, LOCALE = "rue-du-gros", "Quels sont vos horaires d'ouverture ?", "fr-CI"
+QUESTION, LOCALE = "Quels sont vos horaires d'ouverture ?", "fr-CI"
 ROUNDS, CALLS = 40, 25
 
 
@@ -53,9 +51,7 @@ async def cache_hit_ratio(stack: Stack) -> float:
 
     The two take turns, called by one client over one channel each, so that both see the same machine.
     """
-    operator = Connection.for_operator(port_base=stack.options.port_base)
-    await apply_folder(operator, EXAMPLES, with_documents=True, reason="benchmark")
-    client = Connection.for_tenant(TENANT, port_base=stack.options.port_base)
+    client = await apply_busy_shop(stack)
     metadata = (("authorization", client.authorization),)
     conversation = f"bench-{secrets.token_hex(4)}"
 

@@ -35,6 +35,7 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'tenant', ARGV[1])
 return 1
 """)
+SCRIPTS = {"tenant-change": _CHANGE, "tenant-delete": _DELETE}
 
 # Bundles stay where they are: a thousand of them could be 256 MB.
 _LISTED = ("version", "updated_ms", "actor", "reason", "name")

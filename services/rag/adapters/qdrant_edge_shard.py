@@ -2,15 +2,22 @@
 
 import fcntl
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import qdrant_edge as edge
 
 from libs.common.errors import PreconditionFailed
+from libs.common.migrations.stamp import Stamp, this_release, too_new
 from services.rag.adapters import payload
 from services.rag.terms import ANALYZER_VERSION
 
+# Raised when files of the version before have to be brought up; `min_reader` when that version cannot read them then.
+VERSION = 1
+MIN_READER = 0
+SHARD = "shard"
+_CARD = "index.json"
 _PAGE = 256
 _ANALYZER = "analyzer"
 
@@ -31,11 +38,15 @@ def take_lock(folder: Path) -> IO[bytes]:
 
 
 def open_shard(folder: Path, embedder_id: str, dimensions: int) -> tuple[edge.EdgeShard, str]:
-    """Returns the shard and which embedder made its vectors; raises PreconditionFailed (INDEX_UNREADABLE).
+    """Returns the shard and which embedder made its vectors.
 
-    One that was made before there was a search by words gets the words of all its passages first: 4,000 a second.
+    Raises PreconditionFailed: INDEX_UNREADABLE, and STORE_NEWER for one that only newer code reads. One that was made
+    before there was a search by words gets the words of all its passages first: 4,000 a second.
     """
-    files, card = folder / "shard", folder / "index.json"
+    files, card = folder / SHARD, folder / _CARD
+    stamp = read_stamp(folder)
+    if stamp is not None and stamp.min_reader > VERSION:
+        raise too_new("passages", stamp, VERSION)
     shard: edge.EdgeShard | None = None
     try:
         is_new = not files.exists()
@@ -94,7 +105,40 @@ def _write_words(shard: edge.EdgeShard) -> None:
     shard.flush()
 
 
-def _write_card(card: Path, embedder_id: str, analyzer: str) -> None:
+def read_card(folder: Path) -> dict[str, Any]:
+    """Returns what an index says of itself; empty where there is none, or none that can be read."""
+    try:
+        read = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return cast("dict[str, Any]", read) if isinstance(read, dict) else {}
+
+
+def read_stamp(folder: Path) -> Stamp | None:
+    """Returns the stamp of an index."""
+    card = read_card(folder)
+    if "version" not in card:
+        return None
+    return Stamp(int(card["version"]), int(card.get("min_reader", 0)), str(card.get("written_by", "")))
+
+
+def lacks_words(folder: Path) -> bool:
+    """Returns whether the words of all passages have to be written, or written anew."""
+    return read_card(folder).get(_ANALYZER) != ANALYZER_VERSION
+
+
+def write_stamp(folder: Path, stamp: Stamp) -> None:
+    """Replaces the stamp of an index; a crash leaves the old card or the new one."""
+    card = folder / _CARD
     unfinished = card.with_suffix(".part")
-    unfinished.write_text(json.dumps({"embedder_id": embedder_id, _ANALYZER: analyzer}), encoding="utf-8")
+    unfinished.write_text(json.dumps(read_card(folder) | asdict(stamp)), encoding="utf-8")
+    unfinished.replace(card)
+
+
+def _write_card(card: Path, embedder_id: str, analyzer: str) -> None:
+    # Without words it is not what the stamp would say.
+    stamp = Stamp(VERSION, MIN_READER, this_release()) if analyzer == ANALYZER_VERSION else Stamp(0)
+    unfinished = card.with_suffix(".part")
+    written = {"embedder_id": embedder_id, _ANALYZER: analyzer, **asdict(stamp)}
+    unfinished.write_text(json.dumps(written), encoding="utf-8")
     unfinished.replace(card)

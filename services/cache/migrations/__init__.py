@@ -1,0 +1,1 @@
+"""Migrations of the answers that the cache keeps."""

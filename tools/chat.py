@@ -27,6 +27,8 @@ from tools.connection import (
     run,
 )
 
+# What a customer would press, after a reply.
+_THUMBS = {"/bien": router_pb2.RATING_GOOD, "/mauvais": router_pb2.RATING_BAD}
 _DESCRIPTOR = router_pb2.DESCRIPTOR.services_by_name["RouterService"]
 
 
@@ -42,7 +44,8 @@ def chat(
 ) -> None:
     """Send messages as a customer would, and see each reply with the rung, the engine and the cache that served it.
 
-    In a conversation, `/image FILE…` attaches pictures (any name will do for trying things out).
+    In a conversation, `/image FILE…` attaches pictures (any name will do for trying things out); `/bien` and `/mauvais`
+    rate the last reply.
 
     Examples:  repartee chat -t rue-du-gros  ·  repartee chat "Combien coûtent 6 paquets ?"  ·  repartee chat -i a.jpg
     """
@@ -82,12 +85,15 @@ async def _chat(
 ) -> None:
     async with connection.open("router", _DESCRIPTOR) as channel:
         stub = router_pb2_grpc.RouterServiceStub(channel)
+        last_turn = ""
 
         async def say(text: str, attachments: list[common_pb2.Attachment]) -> None:
+            nonlocal last_turn
+            last_turn = secrets.token_hex(8)
             reply = await stub.Chat(
                 router_pb2.ChatRequest(
                     conversation_id=conversation_id,
-                    turn_id=secrets.token_hex(8),
+                    turn_id=last_turn,
                     message=text,
                     attachments=attachments,
                 )
@@ -95,16 +101,30 @@ async def _chat(
             console.print(f"[bold]{escape(reply.text)}[/]", soft_wrap=True)
             console.print(f"[dim]{escape(served(reply))}[/]", soft_wrap=True)
 
+        async def rate(rating: router_pb2.Rating) -> None:
+            if not last_turn:
+                console.print("[dim]There is no reply to rate yet.[/]")
+                return
+            request = router_pb2.RateReplyRequest(conversation_id=conversation_id, turn_id=last_turn, rating=rating)
+            rated = await stub.RateReply(request)
+            console.print("[dim]Noted.[/]" if rated.counted else "[dim]That reply was rated before.[/]")
+
         if message or images:
             await say(message, images)
             return
-        console.print(f"[dim]Conversation {conversation_id}. Ctrl-D ends it; /image FILE attaches a picture.[/]")
+        console.print(
+            f"[dim]Conversation {conversation_id}. Ctrl-D ends it; /image FILE attaches a picture, "
+            "/bien and /mauvais rate the last reply.[/]"
+        )
         async for line in lines():
             text, pictures = read_line(line)
             if not text and not pictures:
                 continue
             try:
-                await say(text, pictures)
+                if text in _THUMBS:
+                    await rate(_THUMBS[text])
+                else:
+                    await say(text, pictures)
             except grpc.aio.AioRpcError as failure:
                 # A message that is refused does not end the conversation; a stack that is gone does.
                 if failure.code() is grpc.StatusCode.UNAVAILABLE:

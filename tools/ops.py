@@ -1,6 +1,7 @@
 """`repartee ops`: the switch between the two systems, for operators."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,11 +9,13 @@ from rich.markup import escape
 
 from libs.common.client import metrics_dict
 from repartee.v1 import rollout_pb2, router_pb2
+from tools.audit_export import export_audit
 from tools.connection import DEFAULT_PORT_BASE, Connection, HostOption, PortBaseOption, console, run
 from tools.ops_changes import advance, disable, enable, rollout, toggle
 from tools.ops_stub import ForTenant, Window, call
 from tools.ops_view import audit_table, metrics_table, shadow_lines, share, state_table, verdict_lines
 from tools.ops_watch import watch as watch_stack
+from tools.system_names import names_in
 
 if TYPE_CHECKING:
     from repartee.v1.rollout_pb2_grpc import RolloutServiceAsyncStub
@@ -73,12 +76,23 @@ def metrics(
 def audit(
     tenant: ForTenant = "",
     count: Annotated[int, typer.Option("--count", "-n", help="The newest this many.", min=1, max=200)] = 20,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write every entry to this file, or those that it lacks.")
+    ] = None,
     host: HostOption = "127.0.0.1",
     port_base: PortBaseOption = DEFAULT_PORT_BASE,
 ) -> None:
-    """List who changed what and why, newest first, and whether the chain of hashes is whole."""
+    """List who changed what and why, newest first, and whether the chain of hashes is whole.
+
+    With --export, all tenants' entries go to a file, and the chain must still run through those that are in it: kept
+    where the store's administrators cannot write, it shows if the whole audit was replaced.
+    """
 
     async def work(stub: "RolloutServiceAsyncStub") -> None:
+        if export is not None:
+            added, newest = await export_audit(stub, export)
+            console.print(f"{added} entries added; the newest is {newest.sequence}, hash {newest.hash or 'none'}.")
+            return
         page = await stub.ListAudit(rollout_pb2.ListAuditRequest(tenant_id=tenant, page_size=count))
         console.print(audit_table(page.entries))
         whole = "[green]The chain is whole.[/]" if page.chain_intact else "[bold red]The chain is broken.[/]"
@@ -115,10 +129,11 @@ def explain(
     async def work(stub: "RolloutServiceAsyncStub") -> None:
         request = rollout_pb2.ExplainAssignmentRequest(tenant_id=tenant, conversation_id=conversation)
         said = await stub.ExplainAssignment(request)
-        variant = router_pb2.Variant.Name(said.variant).removeprefix("VARIANT_").lower()
+        names = names_in(said)
+        variant = names.hybrid if said.variant == router_pb2.VARIANT_HYBRID else names.classic
         console.print(
-            f"[bold]{variant}[/], by {escape(said.decided_by)}: bucket {said.bucket} of 100000, "
-            f"hybrid has those under {round(said.percent * 1000)} ({share(said.percent)})."
+            f"[bold]{escape(variant)}[/], by {escape(said.decided_by)}: bucket {said.bucket} of 100000, "
+            f"{escape(names.hybrid)} has those under {round(said.percent * 1000)} ({share(said.percent)})."
         )
 
     call(work, host, port_base)

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from repartee.v1 import rollout_pb2
+from tools.system_names import names_in
 
 _SOURCES = {
     "kill_switch": "an emergency stop",
@@ -35,9 +36,10 @@ def state_table(state: rollout_pb2.RolloutState) -> Table:
 
 def state_rows(state: rollout_pb2.RolloutState) -> list[tuple[str, str]]:
     """Returns the facts of a state, with markup."""
+    hybrid = escape(names_in(state).hybrid)
     rows = [
         ("for", escape(state.tenant_id) or "every tenant"),
-        ("hybrid gets", f"[bold]{share(state.percent)}[/] of conversations"),
+        (f"{hybrid} gets", f"[bold]{share(state.percent)}[/] of conversations"),
         ("said by", f"{_SOURCES.get(state.source, escape(state.source))}, version {state.version}"),
         ("a switch means", _POLICIES.get(state.switch_policy, _NEXT_REQUEST)),
     ]
@@ -45,7 +47,7 @@ def state_rows(state: rollout_pb2.RolloutState) -> list[tuple[str, str]]:
         rows.append(("plan", plan_line(state)))
         rows.append(("next", next_step(state)))
     if state.always_hybrid:
-        rows.append(("always hybrid", escape(", ".join(state.always_hybrid))))
+        rows.append((f"always {hybrid}", escape(", ".join(state.always_hybrid))))
     if state.shadow_percent:
         rows.append(("shadowed", f"{share(state.shadow_percent)} of turns"))
     if state.experiment:
@@ -89,8 +91,9 @@ def metrics_table(metrics: rollout_pb2.GetMetricsResponse) -> Table:
     old, hybrid = metrics.old_system, metrics.hybrid_system
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("")
-    table.add_column("classic", justify="right")
-    table.add_column("hybrid", justify="right")
+    names = names_in(metrics)
+    table.add_column(names.classic, justify="right")
+    table.add_column(names.hybrid, justify="right")
     table.add_row("turns", str(old.count), str(hybrid.count))
     table.add_row("failed", str(old.errors), str(hybrid.errors))
     rates = metrics.comparison
@@ -109,6 +112,9 @@ def metrics_table(metrics: rollout_pb2.GetMetricsResponse) -> Table:
             ("templates", (left.templates, right.templates)),
             ("handed to a person", (left.escalations, right.escalations)),
             ("asked again", (left.asked_again, right.asked_again)),
+            ("given up half-way", (left.abandoned, right.abandoned)),
+            ("rated good", (left.rated_good, right.rated_good)),
+            ("rated bad", (left.rated_bad, right.rated_bad)),
         ):
             table.add_row(name, *map(str, counts))
         table.add_row("cost", f"{left.cost_usd:.4f} $", f"{right.cost_usd:.4f} $")
@@ -126,17 +132,18 @@ def verdict_lines(metrics: rollout_pb2.GetMetricsResponse) -> list[str]:
         lines.append(escape(detail.explanation))
     evidence = detail.evidence
     if evidence.harm or evidence.better:
+        risk = _risk(evidence.risk_ratio_upper, names_in(metrics).classic)
         harm = ", ".join(f"{name} {value:.3g}" for name, value in sorted(evidence.harm.items())) or "none"
         lines.append(
             f"[dim]Evidence of harm: {escape(harm)}. Of fewer failures: {evidence.better:.3g}. "
-            f"Sample ratio p = {evidence.sample_ratio_p:.3g}.{_risk(evidence.risk_ratio_upper)}[/]"
+            f"Sample ratio p = {evidence.sample_ratio_p:.3g}.{risk}[/]"
         )
     return lines
 
 
-def _risk(ratio: float) -> str:
+def _risk(ratio: float, classic: str) -> str:
     """Returns what the bound allows to say: nothing while there are too few turns for one."""
-    return f" Failures at most {ratio:.2f} times classic's." if 0 < ratio < math.inf else ""
+    return f" Failures at most {ratio:.2f} times {escape(classic)}'s." if 0 < ratio < math.inf else ""
 
 
 def audit_table(entries: Sequence[rollout_pb2.AuditEntry]) -> Table:

@@ -17,6 +17,7 @@ from repartee.v1 import rollout_pb2
 from tools.connection import Connection, console
 from tools.ops_stub import DESCRIPTOR, stub_of
 from tools.ops_view import audit_table, metrics_table, share, state_table, verdict_lines
+from tools.system_names import names_in
 
 _SHOWN_CHANGES = 5
 # A router that restarts is back in a few seconds; until then the screen says that it is away.
@@ -96,9 +97,10 @@ def screen(view: View) -> Group:
     figures = Group(
         metrics_table(view.metrics), Text(), *(Text.from_markup(each) for each in verdict_lines(view.metrics))
     )
+    names = names_in(view.metrics)
     parts: list[Any] = [
         Panel(state_table(view.state), title="The switch", title_align="left"),
-        Panel(figures, title="Classic and hybrid", title_align="left"),
+        Panel(figures, title=f"{names.classic.capitalize()} and {names.hybrid}", title_align="left"),
         Panel(audit_table(view.audit), title="Last changes", title_align="left"),
     ]
     if view.missing:
@@ -114,7 +116,7 @@ def line(view: View) -> str:
     state = view.state
     marks = [
         f"version {state.version}",
-        f"hybrid {share(state.percent)}",
+        f"{names_in(state).hybrid} {share(state.percent)}",
         f"by {state.source}",
         *([f"plan {state.plan} step {state.step + 1}/{len(state.steps)}"] if state.steps else []),
         *(["EMERGENCY"] if state.emergency else []),

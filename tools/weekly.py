@@ -8,6 +8,7 @@ from repartee.v1 import rollout_pb2
 from tools.connection import DEFAULT_PORT_BASE, HostOption, PortBaseOption, console
 from tools.ops_stub import ForTenant, Window, call
 from tools.ops_view import metrics_table, next_step, plan_line, shadow_lines, share, verdict_lines
+from tools.system_names import SystemNames, names_in
 
 
 def weekly(
@@ -31,19 +32,19 @@ def weekly(
             for line in shadow_lines(shadow)[:3]:
                 console.print(line, soft_wrap=True)
         console.print("\n[bold]Next[/]")
-        for line in advice(state, metrics.comparison.recommendation):
+        for line in advice(state, metrics.comparison.recommendation, names_in(metrics)):
             console.print(line, soft_wrap=True)
 
     call(work, host, port_base)
 
 
-def advice(state: rollout_pb2.RolloutState, recommendation: str) -> list[str]:
+def advice(state: rollout_pb2.RolloutState, recommendation: str, names: SystemNames) -> list[str]:
     """Returns where the rollout stands and what an operator may do about it, with markup."""
-    lines = [f"Hybrid gets {share(state.percent)} of conversations."]
+    lines = [f"{escape(names.hybrid.capitalize())} gets {share(state.percent)} of conversations."]
     if state.needs_acknowledgement:
         return [*lines, "The guard rolled back. Look into it, then: repartee ops enable --acknowledge -r …"]
-    if recommendation == "old":
-        return [*lines, "The figures speak for classic: repartee ops disable -r …"]
+    if recommendation == names.recommended_classic:
+        return [*lines, f"The figures speak for {escape(names.classic)}: repartee ops disable -r …"]
     if recommendation == "invalid_srm":
         return [*lines, "The groups are not as large as dealt; find out why before anything is concluded."]
     if not state.steps:

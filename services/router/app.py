@@ -9,8 +9,7 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 
 from libs.common.channel import ClientTls, open_channel
-from libs.common.measures import Measures
-from libs.common.metrics import Meter
+from libs.common.migrations.standing import stored_version
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
@@ -30,7 +29,8 @@ from repartee.v1 import (
 from services.router.adapters.cache_client import CacheClient
 from services.router.adapters.engine_client import EngineClient
 from services.router.adapters.open_accounts import open_accounts
-from services.router.adapters.open_conversations import OpenConversations, open_conversations
+from services.router.adapters.open_afterwards import open_afterwards
+from services.router.adapters.open_conversations import open_conversations
 from services.router.adapters.open_rollout import open_rollout
 from services.router.adapters.upstream import Upstream
 from services.router.admin.rollout import RolloutServicer
@@ -42,12 +42,15 @@ from services.router.counting import Counting
 from services.router.earlier_answers import EarlierAnswers
 from services.router.keeping import Keeping
 from services.router.ladder import Ladder
+from services.router.migrations.stores import SENTINELS, conversations_store
 from services.router.rollout import Rollout
+from services.router.router_metrics import show_outbox, show_rollout
 from services.router.servicer import DEFAULT_TURN_SECONDS, MAX_TURN_SECONDS, RouterServicer
 from services.router.settings import RouterSettings
 from services.router.shadow.shadowing import Shadow
 from services.router.turn import Variant
 from services.router.turn_metrics import MetricsOfTurns
+from services.router.variant_names import variant_names
 
 _LOG = logging.getLogger(__name__)
 _CACHE = cache_pb2.DESCRIPTOR.services_by_name["CacheService"]
@@ -64,6 +67,8 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
         telemetry = start_telemetry("router", settings)
         stack.callback(telemetry.shutdown)
         redis = await _open_redis(settings, stack)
+        # Before anything is written: an empty store gets its stamp here.
+        schema = await stack.enter_async_context(stored_version(redis, conversations_store, sentinels=SENTINELS))
         opened = await stack.enter_async_context(open_rollout(settings, redis))
         rollout = opened.rollout
         tenants = open_tenant_store(settings, redis)
@@ -78,7 +83,16 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
                 timeout_seconds=settings.redis_seconds + _CONVERSATION_SECONDS,
             )
         )
-        accounts = await stack.enter_async_context(open_accounts(redis))
+        counted = MetricsOfTurns(telemetry.meter)
+        accounts = await stack.enter_async_context(open_accounts(redis, refused=counted.refused))
+        afterwards = await stack.enter_async_context(
+            open_afterwards(
+                redis,
+                kept.conversations,
+                silence_seconds=settings.abandon_minutes * 60.0,
+                recorders=(opened.recorder, accounts.recorder, counted),
+            )
+        )
 
         async def channel(target: str, service: ServiceDescriptor) -> grpc.aio.Channel:
             channel = open_channel(
@@ -108,9 +122,9 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
             tenants=directory,
             conversations=kept.conversations,
             earlier=EarlierAnswers(cache, engines=engines, background=background),
-            ladder=Ladder(engines),
+            ladder=Ladder(engines, names=variant_names(settings.variant_names)),
             rollout=rollout,
-            counting=Counting((opened.recorder, accounts.recorder, MetricsOfTurns(telemetry.meter))),
+            counting=Counting((opened.recorder, accounts.recorder, afterwards.abandonments, counted)),
             limits=accounts.limits,
             shadow=shadow,
             new_id=_new_turn_id,
@@ -122,11 +136,16 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
             "engine:classic": engines[Variant.CLASSIC],
         }
         if telemetry.meter is not None:
-            _measure(telemetry.meter, rollout, kept)
+            show_rollout(telemetry.meter, opened)
+            show_outbox(telemetry.meter, kept)
         now = rollout.state()
         _LOG.info("hybrid gets %g %% of conversations (%s)", now.percent, now.source)
         registrations = _registrations(
-            RouterServicer(chat=chat, keeping=Keeping(kept.conversations, unseen=opened.shadow_counts)),
+            RouterServicer(
+                chat=chat,
+                keeping=Keeping(kept.conversations, unseen=opened.shadow_counts),
+                rating=afterwards.rating,
+            ),
             TenantServicer(tenants),
             RolloutServicer(rollout, tenants=directory, judge=opened.judge, shadow_counts=opened.shadow_counts),
             UsageServicer(accounts.query),
@@ -138,7 +157,12 @@ async def running(settings: RouterSettings) -> AsyncGenerator[RunningServer, Non
                 registrations=registrations,
                 tracer=telemetry.tracer,
                 meter=telemetry.meter,
-                dependencies=lambda: [kept.dependency(), _switch_state(rollout), *_upstream_states(upstreams)],
+                dependencies=lambda: [
+                    kept.dependency(),
+                    *schema(),
+                    _switch_state(rollout),
+                    *_upstream_states(upstreams),
+                ],
                 default_deadline_seconds=DEFAULT_TURN_SECONDS,
                 max_deadline_seconds=MAX_TURN_SECONDS,
                 on_stopping=rollout.end_watches,
@@ -176,14 +200,6 @@ def _switch_state(rollout: Rollout) -> DependencyState:
     return DependencyState(
         "switch", "degraded", f"{rollout.waiting} decisions hold on this replica only, until the store is back."
     )
-
-
-def _measure(meter: Meter, rollout: Rollout, kept: OpenConversations) -> None:
-    meter.gauge(Measures.HYBRID_PERCENT, lambda: [((), rollout.state().percent)])
-    meter.gauge(Measures.SWITCH_WAITING, lambda: [((), rollout.waiting)])
-    if (steady := kept.steady) is not None:
-        meter.gauge(Measures.OUTBOX_WAITING, lambda: [((), steady.waiting)])
-        meter.gauge(Measures.OUTBOX_LOST, lambda: [((), steady.lost)])
 
 
 def _upstream_states(upstreams: Mapping[str, Upstream]) -> list[DependencyState]:

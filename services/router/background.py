@@ -7,6 +7,7 @@ from typing import Any
 
 from libs.common.errors import ReparteeError
 from libs.common.interceptors.guard import stack_without_text
+from libs.common.stages import begin_step
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class Background:
         self.dropped = 0
 
     def start(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Runs `work` on its own, with a copy of the current context. An error is logged without its text."""
+        """Runs `work` on its own, as a step of the current call's trace. An error is logged without its text."""
         if len(self._tasks) >= self._limit:
             work.close()
             self.dropped += 1
@@ -39,9 +40,15 @@ class Background:
 
 
 async def _logged(work: Coroutine[Any, Any, None], name: str) -> None:
+    step = begin_step(name)
     try:
-        await work
+        with step.within():
+            await work
     except ReparteeError as error:
+        step.fail(error.reason)
         _log.warning("%s failed: %s", name, error.reason)
     except Exception as problem:  # noqa: BLE001  # nobody awaits it, and the event loop would log its text
+        step.fail(type(problem).__qualname__)
         _log.error("%s failed\n%s", name, stack_without_text(problem))
+    finally:
+        step.end()

@@ -203,7 +203,8 @@ class Chat:
             return None
         if isinstance(outcome, AlreadyAnswered):
             return Answered(outcome.reply, outcome.stored, replayed=True)
-        self._earlier.recheck(work.call, hit, question=question_of(work, Lookup(), Snapshot(), assignment))
+        if hit.recheck:
+            self._earlier.recheck(work.call, hit, question=question_of(work, Lookup(), Snapshot(), assignment))
         if outcome.state is not NO_STATE:
             reply = replace(reply, state=outcome.state)
         self._count(work, reply, assignment, before=outcome.state)

@@ -53,6 +53,7 @@ class Counting:
             confidence=reply.confidence,
             llm_tier=reply.llm_tier,
             usage=reply.usage,
+            awaits=bool(reply.state.awaiting_slot) if slot or reply.state.awaiting_slot else None,
             share=share,
         )
         self._tell(record)

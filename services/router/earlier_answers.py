@@ -77,9 +77,8 @@ class EarlierAnswers:
 
     def recheck(self, call: RequestContext, hit: CachedAnswer, *, question: EngineQuestion) -> None:
         """Has a sampled hit's question answered anew, unseen, and the two answers compared by the cache."""
-        if hit.recheck:
-            work = self._recheck(hit, replace(question, history=(), state=NO_STATE, shadow=True))
-            self._afterwards(work, call, name="recheck-hit", seconds=_RECHECK_SECONDS)
+        work = self._recheck(hit, replace(question, history=(), state=NO_STATE, shadow=True))
+        self._afterwards(work, call, name="recheck-hit", seconds=_RECHECK_SECONDS)
 
     async def _recheck(self, hit: CachedAnswer, question: EngineQuestion) -> None:
         variant = Variant(question.assigned_variant)

@@ -25,6 +25,7 @@ from services.router.turn import (
     Usage,
     Variant,
 )
+from services.router.variant_names import KNOWN_NAMES, VariantNames
 
 _log = logging.getLogger(__name__)
 
@@ -39,9 +40,6 @@ ASSIGNED_SHARE = 0.7
 
 # Why an engine may say a template by its own choice, with nothing failed and no model replaced.
 _CHOSEN = frozenset({"NOTHING_FOUND", "AGENT_UNSURE"})
-
-_SYSTEMS = {Variant.HYBRID: "HYBRIDE", Variant.CLASSIC: "ANCIEN"}
-_RESCUERS = {Variant.CLASSIC: "ancien système", Variant.HYBRID: "système hybride"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +124,9 @@ class Served:
 class Ladder:
     """Climbs down from the assigned engine, only as far as it must."""
 
-    def __init__(self, engines: Mapping[Variant, Engine]) -> None:
+    def __init__(self, engines: Mapping[Variant, Engine], *, names: VariantNames = KNOWN_NAMES) -> None:
         self._engines = engines
+        self._names = names
 
     async def serve(
         self,
@@ -148,7 +147,7 @@ class Ladder:
         variant = assignment.variant
         # Beside these, a line carries the tenant and the trace of its call.
         mark = {"conversation": question.conversation_id, "variant": variant.value, "bucket": assignment.bucket}
-        _log.info("[ROUTER] Routage vers système %s", _SYSTEMS[variant], extra=mark)
+        _log.info("[ROUTER] Routage vers système %s", self._names[variant].logged, extra=mark)
         try:
             answer = await self._ask(variant, question, _assigned_seconds(budget), shown)
         except ReparteeError as error:
@@ -158,19 +157,19 @@ class Ladder:
             rung = Rung.TEMPLATE if is_forced_template else Rung.ASSIGNED
             return Served(answer.text, rung, answer.reasons, answer, variant)
         reasons = [first_error.reason]
-        _log.warning("[ROUTER] Erreur système %s: %s", _SYSTEMS[variant], first_error.reason, extra=mark)
+        _log.warning("[ROUTER] Erreur système %s: %s", self._names[variant].logged, first_error.reason, extra=mark)
         seconds = budget.remaining() - RESERVE_SECONDS
         if seconds < OTHER_ENGINE_FLOOR_SECONDS:
             reasons.append("NO_TIME_FOR_OTHER_ENGINE")
         else:
             other = variant.other
-            _log.warning("[ROUTER] FALLBACK automatique vers %s", _RESCUERS[other], extra=mark)
+            _log.warning("[ROUTER] FALLBACK automatique vers %s", self._names[other].logged_in_full, extra=mark)
             try:
                 answer = await self._ask(other, question, seconds, shown)
                 return Served(answer.text, Rung.OTHER_ENGINE, (*reasons, *answer.reasons), answer, other)
             except ReparteeError as error:
                 reasons.append(error.reason)
-                _log.warning("[ROUTER] Erreur système %s: %s", _SYSTEMS[other], error.reason, extra=mark)
+                _log.warning("[ROUTER] Erreur système %s: %s", self._names[other].logged, error.reason, extra=mark)
         if strict:
             raise first_error
         return Served(emergency_text(bundle, question.state), Rung.EMERGENCY, tuple(reasons))

@@ -7,12 +7,17 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from libs.common.attributes import Names
 from libs.common.errors import Denied, FieldViolation, InvalidRequest
 from libs.common.interceptors.admission import deadline_of
 from libs.common.request_context import Budget, RequestContext, current
+from libs.common.stages import note_on_call
 from repartee.v1 import router_pb2, router_pb2_grpc
 from services.router.adapters.chat_stream import turn_events
-from services.router.adapters.wire import VARIANTS, read_turn, write_message, write_reply, write_state
+from services.router.adapters.wire import VARIANTS, read_turn, write_message, write_reply
+from services.router.adapters.wire_rating import read_rating
+from services.router.adapters.wire_state import write_state
+from services.router.afterwards.rating import Rating
 from services.router.chat import Answered, Chat
 from services.router.conversations import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from services.router.keeping import Keeping
@@ -36,9 +41,10 @@ _FINISH_REASONS = {"canned": "template", "extract": "stop"}
 class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     """Serves turns of customers."""
 
-    def __init__(self, *, chat: Chat, keeping: Keeping) -> None:
+    def __init__(self, *, chat: Chat, keeping: Keeping, rating: Rating) -> None:
         self._chat = chat
         self._keeping = keeping
+        self._rating = rating
 
     async def Chat(self, request: router_pb2.ChatRequest, context: Any) -> router_pb2.ChatResponse:
         call = current()
@@ -78,6 +84,14 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             current().principal, request.conversation_id, request.turn_id, heard_text=request.heard_text
         )
         return router_pb2.AmendReplyResponse(changed=changed)
+
+    async def RateReply(self, request: router_pb2.RateReplyRequest, context: Any) -> router_pb2.RateReplyResponse:
+        is_good, reason = read_rating(request)
+        rated = await self._rating.rate(
+            current().principal, request.conversation_id, request.turn_id, is_good=is_good, reason=reason
+        )
+        standing = router_pb2.RATING_GOOD if rated.is_good else router_pb2.RATING_BAD
+        return router_pb2.RateReplyResponse(counted=rated.counted, rating=standing)
 
     async def DeleteConversation(
         self, request: router_pb2.DeleteConversationRequest, context: Any
@@ -122,7 +136,18 @@ def _within_a_turn(call: RequestContext, context: Any) -> RequestContext:
 
 
 def _response(answered: Answered, *, for_operator: bool) -> router_pb2.ChatResponse:
-    response = write_reply(answered.reply)
+    reply = answered.reply
+    note_on_call(
+        {
+            Names.VARIANT: reply.variant.value,
+            Names.SERVED_BY: reply.served_by.value if reply.served_by else "",
+            Names.RUNG: reply.rung.name.lower(),
+            Names.CACHE: reply.cache.type or reply.cache.miss_reason,
+            Names.STORED: answered.stored.value,
+            Names.REPLAYED: answered.replayed,
+        }
+    )
+    response = write_reply(reply)
     response.stored = _STORED[answered.stored]
     response.replayed = answered.replayed
     if not for_operator:

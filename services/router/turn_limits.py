@@ -39,14 +39,20 @@ class TurnLimits:
     """Refuses turns above a tenant's limits.
 
     While `shared` does not answer, `local` decides: every replica then allows what all of them do together otherwise,
-    and nobody is refused because a store is away. `now` is monotonic.
+    and nobody is refused because a store is away. `refused` is told whose limit a turn was above; `now` is monotonic.
     """
 
     def __init__(
-        self, shared: TurnBuckets | None, local: TurnBuckets, *, now: Callable[[], float] = time.monotonic
+        self,
+        shared: TurnBuckets | None,
+        local: TurnBuckets,
+        *,
+        refused: Callable[[str], None] = lambda _: None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._shared = shared
         self._local = local
+        self._refused = refused
         self._now = now
         self._away_until = 0.0
         self.is_down = False
@@ -58,6 +64,7 @@ class TurnLimits:
         """
         over = await self._take(principal, user_id, limits)
         if over is not None:
+            self._refused(over.subject)
             raise rate_limited(over, limits)
 
     async def _take(self, principal: Principal, user_id: str, limits: Limits) -> OverLimit | None:

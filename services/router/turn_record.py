@@ -32,6 +32,8 @@ class TurnRecord:
     confidence: float = 0.0
     llm_tier: str = ""
     usage: Usage = NO_USAGE
+    # Whether the reply asked for a slot; None when neither it nor the turn's beginning had to do with one.
+    awaits: bool | None = None
     # Hybrid's share, 0 to 1, by which the variant was dealt; None when chance had no part.
     share: float | None = None
 

@@ -5,7 +5,8 @@ from libs.common.redis_store import Script
 # KEYS: the day's sums (`t`, `m` spent; `ht`, `hm` held), the day's reservations by end. ARGV: now, end, member
 # `id:tokens:micro`, tokens, micro, daily tokens, daily micro (0: no limit), seconds to keep. Returns 1 when it is held,
 # else 0; spent tokens; spent micro.
-HOLD = Script("""
+HOLD = Script(
+    """
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 1000)) do
   local tokens, micro = string.match(gone, ':(%d+):(%d+)$')
   redis.call('ZREM', KEYS[2], gone)
@@ -28,13 +29,16 @@ redis.call('HINCRBY', KEYS[1], 'hm', micro)
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 redis.call('EXPIRE', KEYS[2], ARGV[8])
 return {1, found[1], found[2]}
-""")
+""",
+    name="hold-budget",
+)
 
 # KEYS: the day's sums, its reservations, its settled ids, the recent charges, then the rows of each day charged. ARGV:
 # id, member, held tokens, held micro, spent tokens, spent micro, seconds to keep the day, seconds to keep rows, seconds
 # to keep recent charges, how many of those, number of additions, additions (number of the rows' key, field, amount),
 # recent charges. Returns 0 when the id was settled before, and changes nothing then.
-SETTLE = Script("""
+SETTLE = Script(
+    """
 if redis.call('SADD', KEYS[3], ARGV[1]) == 0 then return 0 end
 redis.call('EXPIRE', KEYS[3], ARGV[7])
 if redis.call('ZREM', KEYS[2], ARGV[2]) == 1 then
@@ -54,4 +58,6 @@ for place = last + 1, #ARGV do
 end
 if #ARGV > last then redis.call('EXPIRE', KEYS[4], ARGV[9]) end
 return 1
-""")
+""",
+    name="settle-charge",
+)

@@ -4,13 +4,16 @@ from libs.common.redis_store import Script
 
 # KEYS: conversation, messages, and the reply when there is one to look for. ARGV: messages wanted. Returns nothing for
 # a new conversation, else version, state, what it began with, messages, reply.
-LOAD = Script("""
+LOAD = Script(
+    """
 local head = redis.call('HMGET', KEYS[1], 'v', 's', 'b')
 if not head[1] then return {} end
 local wanted = tonumber(ARGV[1])
 local history = wanted > 0 and redis.call('LRANGE', KEYS[2], -wanted, -1) or {}
 return {head[1], head[2] or '', head[3] or '', history, KEYS[3] and redis.call('GET', KEYS[3])}
-""")
+""",
+    name="load-conversation",
+)
 
 # Both scripts that change something. KEYS: conversation, messages, reply, user. ARGV: retention in seconds, reply or ''
 # for none, its seconds, user's conversation or '' for none, first version of a new conversation, number of messages,
@@ -37,7 +40,8 @@ end
 
 # Own ARGV: version read, state, '1' when a slot is awaited, what the conversation began with or ''. Returns the reply
 # that was first, the version after, or 0.
-COMMIT = Script(f"""
+COMMIT = Script(
+    f"""
 {_FIRST_REPLY}
 if (version or '0') ~= ARGV[own] then return 0 end
 redis.call('HSET', KEYS[1], 'v', next, 's', ARGV[own + 1], 'a', ARGV[own + 2])
@@ -45,10 +49,13 @@ if ARGV[own + 3] ~= '' then redis.call('HSETNX', KEYS[1], 'b', ARGV[own + 3]) en
 {_ADD}
 if ARGV[2] ~= '' then redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3]) end
 return next
-""")
+""",
+    name="commit-turn",
+)
 
 # Returns the reply that was first, 0 when a slot is awaited, or {version after, state}.
-APPEND = Script(f"""
+APPEND = Script(
+    f"""
 {_FIRST_REPLY}
 local found = redis.call('HMGET', KEYS[1], 's', 'a')
 if found[2] == '1' then return 0 end
@@ -57,20 +64,28 @@ redis.call('HSET', KEYS[1], 'v', next)
 {_ADD}
 if ARGV[2] ~= '' then redis.call('SET', KEYS[3], ARGV[2] .. state, 'EX', ARGV[3]) end
 return {{next, state}}
-""")
+""",
+    name="append-turn",
+)
 
 # KEYS: messages. ARGV: index, the message as it was read, the message to put there. Returns 0 when it is another one.
-AMEND = Script("""
+AMEND = Script(
+    """
 if redis.call('LINDEX', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('LSET', KEYS[1], ARGV[1], ARGV[3])
 return 1
-""")
+""",
+    name="amend-reply",
+)
 
 # KEYS: conversation, messages, its users. ARGV: version read or '' for none, the conversation's id. Returns 0 when it
 # has changed since.
-DELETE = Script("""
+DELETE = Script(
+    """
 if (redis.call('HGET', KEYS[1], 'v') or '') ~= ARGV[1] then return 0 end
 redis.call('UNLINK', KEYS[1], KEYS[2])
 for index = 3, #KEYS do redis.call('SREM', KEYS[index], ARGV[2]) end
 return 1
-""")
+""",
+    name="delete-conversation",
+)

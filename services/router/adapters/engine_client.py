@@ -7,6 +7,7 @@ from typing import Protocol
 import grpc.aio
 
 from libs.common.errors import Unavailable
+from libs.common.interceptors.outgoing import let_end
 from libs.common.request_context import current
 from libs.common.status import from_rpc_error
 from repartee.v1 import common_pb2, engine_pb2, engine_pb2_grpc
@@ -14,12 +15,11 @@ from services.router.adapters.upstream import MARGIN_SECONDS, read_embedding, wr
 from services.router.adapters.wire import (
     read_attempts,
     read_source,
-    read_state,
     read_usage,
     write_attachment,
     write_message,
-    write_state,
 )
+from services.router.adapters.wire_state import read_state, write_state
 from services.router.ladder import EngineAnswer, EngineQuestion
 from services.router.shown import Sink
 from services.router.turn import NO_STATE, Message
@@ -76,7 +76,9 @@ class EngineClient:
         call = self._stub.StreamAnswer(request, timeout=seconds)
         # Nobody wants the rest of a stream that stalled, or whose caller left.
         try:
-            return await _answer_of(call, sink)
+            answer = await _answer_of(call, sink)
+            await let_end(call)
+            return answer
         finally:
             call.cancel()
 

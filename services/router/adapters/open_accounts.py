@@ -1,6 +1,6 @@
 """What the router counts with, by what there is to keep it in: usage, money spent, limits of turns."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -25,12 +25,14 @@ class Accounts:
 
 
 @asynccontextmanager
-async def open_accounts(redis: RedisStore | None) -> AsyncGenerator[Accounts]:
-    """Runs them within the block: in Redis, or in this process's memory without one.
+async def open_accounts(
+    redis: RedisStore | None, *, refused: Callable[[str], None] = lambda _: None
+) -> AsyncGenerator[Accounts]:
+    """Runs them within the block: in Redis, or in this process's memory without one; `refused` as in TurnLimits.
 
     Without Redis, usage knows no money: what engines pay is in the memory of their own processes.
     """
     store = MemoryUsage() if redis is None else RedisUsage(redis)
     shared = None if redis is None else RedisLimits(redis)
     async with open_ledger(redis) as ledger, UsageRecorder(store) as recorder:
-        yield Accounts(recorder, UsageQuery(store, ledger), TurnLimits(shared, MemoryLimits()))
+        yield Accounts(recorder, UsageQuery(store, ledger), TurnLimits(shared, MemoryLimits(), refused=refused))

@@ -23,6 +23,7 @@ from services.router.rollout import Rollout, rollout_from
 from services.router.settings import RouterSettings
 from services.router.shadow.pairs import ShadowCounts
 from services.router.turn import Variant
+from services.router.variant_names import variant_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class OpenRollout:
     rollout: Rollout
     recorder: MetricsRecorder
     judge: Judge
+    guard: Guard
     shadow_counts: ShadowCounts
 
 
@@ -52,7 +54,8 @@ async def open_rollout(settings: RouterSettings, redis: RedisStore | None) -> As
         samples=samples,
         replica=settings.replica or f"{socket.gethostname()}/{os.getpid()}",
     )
-    judge = Judge(metrics, standing=rollout.state, note=rollout.note)
+    names = variant_names(settings.variant_names)
+    judge = Judge(metrics, standing=rollout.state, note=rollout.note, names=names)
     recorder = MetricsRecorder(
         metrics,
         recorder_id=secrets.token_hex(8),
@@ -60,11 +63,12 @@ async def open_rollout(settings: RouterSettings, redis: RedisStore | None) -> As
         share=lambda turn: turn.share,
         slow_turns=SlowTurns(metrics),
     )
-    rounds = Rounds(recorder, Guard(metrics, metrics, rollout, standing=rollout.state))
+    guard = Guard(metrics, metrics, rollout, standing=rollout.state, names=names)
+    rounds = Rounds(recorder, guard)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(rollout)
         upkeep = Upkeep(after_failure_seconds=ROUND_SECONDS)
         stack.push_async_callback(recorder.flush)
         stack.push_async_callback(upkeep.stop)
         upkeep.start(rounds.once, name="judging the rollout", every_seconds=ROUND_SECONDS)
-        yield OpenRollout(rollout, recorder, judge, shadow_counts)
+        yield OpenRollout(rollout, recorder, judge, guard, shadow_counts)

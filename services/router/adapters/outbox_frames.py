@@ -19,6 +19,8 @@ from services.router.outbox import Waiting
 from services.router.turn import Variant
 
 _HEADER_BYTES = 8
+# What a frame says of itself: a reader needs to know at least this format. Frames from before there was one have none.
+_FORMAT = 1
 # What the seal names in place of a key.
 _PLACE = "outbox"
 
@@ -37,6 +39,7 @@ def write_frame(turn: Waiting) -> bytes:
     ref, commit = turn.ref, turn.commit
     tenant = ref.principal.require_tenant()
     header = {
+        "format": _FORMAT,
         "subject": ref.principal.subject,
         "conversation": ref.conversation_id,
         "since": turn.since,
@@ -68,7 +71,10 @@ def read_frames(content: bytes) -> Frames:
             return Frames(turns, is_cut=True)
         if crc32(length).to_bytes(4) != content[at + 4 : begin]:
             return Frames(turns, damage=f"the frame at byte {at} of {len(content)} has no readable length")
-        turn = _read_payload(content[begin:end]) if end <= len(content) else None
+        try:
+            turn = _read_payload(content[begin:end]) if end <= len(content) else None
+        except _NewerFormat as newer:
+            return Frames(turns, damage=f"the frame at byte {at} of {len(content)} has format {newer}, of newer code")
         if turn is None:
             if end >= len(content):
                 return Frames(turns, is_cut=True)
@@ -76,6 +82,10 @@ def read_frames(content: bytes) -> Frames:
         turns.append(turn)
         at = end
     return Frames(turns)
+
+
+class _NewerFormat(Exception):
+    """A frame that only newer code reads."""
 
 
 def _read_payload(payload: bytes) -> Waiting | None:
@@ -87,6 +97,8 @@ def _read_payload(payload: bytes) -> Waiting | None:
         return None
     header, reply, *messages = _parts(body)
     fields: dict[str, Any] = json.loads(header)
+    if fields.get("format", 1) > _FORMAT:
+        raise _NewerFormat(fields["format"])
     commit = Commit(
         base_version=fields["base"],
         messages=tuple(read_message(common_pb2.Message.FromString(message)) for message in messages),

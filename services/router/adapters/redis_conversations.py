@@ -14,6 +14,7 @@ from libs.common.redis_connections import Argument
 from libs.common.redis_store import RedisStore, Script, TenantRedis
 from libs.common.request_context import Principal
 from services.router.adapters.conversation_scripts import AMEND, APPEND, COMMIT, DELETE, LOAD
+from services.router.adapters.redis_deletions import RedisDeletions
 from services.router.adapters.sealed_conversation import (
     SealedMessages,
     kept_reply,
@@ -24,7 +25,6 @@ from services.router.adapters.sealed_conversation import (
 )
 from services.router.adapters.wire import write_message
 from services.router.conversations import (
-    DELETIONS_KEPT_SECONDS,
     AlreadyAnswered,
     Appended,
     AppendOutcome,
@@ -37,7 +37,6 @@ from services.router.conversations import (
     Snapshot,
     Superseded,
     as_heard,
-    deletion_mark,
     new_first_version,
     page_bounds,
 )
@@ -71,8 +70,7 @@ class RedisConversations:
     ) -> None:
         self._store = store
         self._first_version = first_version
-        self._clock = clock
-        self._deletions = store.platform.key("conversations", "deleted")
+        self._deletions = RedisDeletions(store, clock=clock)
         self._retention_seconds = retention_days * 86_400
         self._history_messages = history_messages
 
@@ -213,7 +211,7 @@ class RedisConversations:
         head, messages = _keys(redis, ref)
         named = {redis.key("conv-user", user_id)} if user_id else set[str]()
         # Said first: a deletion that nobody hears of would be undone by a turn that waits in another replica.
-        await self._say_deleted(ref)
+        await self._deletions.say(ref)
         for _ in range(_MAX_DELETE_TRIES):
             pipeline = redis.pipeline().command("HGET", head, "v").command("HKEYS", head).command("LLEN", messages)
             version, fields, count = await pipeline.execute()
@@ -229,19 +227,7 @@ class RedisConversations:
 
     async def deleted_since(self, since: float) -> Mapping[str, float]:
         """Returns what the stream of deletions says."""
-        platform, after = self._store.platform, f"{max(0, int(since * 1000))}-0"
-        found: dict[str, float] = {}
-        while entries := await platform.read_stream(self._deletions, after, count=_DELETE_PIECE):
-            after = entries[-1][0]
-            found |= {fields["mark"].decode(): int(at.partition("-")[0]) / 1000 for at, fields in entries}
-        return found
-
-    async def _say_deleted(self, ref: ConversationRef) -> None:
-        kept_from = max(0, int((self._clock() - DELETIONS_KEPT_SECONDS) * 1000))
-        pipeline = self._store.platform.pipeline()
-        pipeline.command("XADD", self._deletions, "MINID", "~", kept_from, "*", "mark", deletion_mark(ref))
-        pipeline.command("EXPIRE", self._deletions, int(DELETIONS_KEPT_SECONDS))
-        await pipeline.execute()
+        return await self._deletions.since(since)
 
     async def conversations_of(self, principal: Principal, user_id: str) -> Sequence[str]:
         """Returns the ids from the customer's set."""

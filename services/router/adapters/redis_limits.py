@@ -11,7 +11,8 @@ from services.router.turn_limits import OverLimit
 
 # `services.router.gcra.take` on each of KEYS. ARGV: now in microseconds or '' for the server's clock, then interval and
 # turns a minute of each key. Returns {} when all pass, else the number of the key with the longest wait, and the wait.
-_TAKE = Script("""
+_TAKE = Script(
+    """
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
@@ -31,7 +32,10 @@ for place = 1, #KEYS do
   redis.call('SET', KEYS[place], string.format('%.0f', arrivals[place]), 'PX', life_ms)
 end
 return {}
-""")
+""",
+    name="count-turn",
+)
+SCRIPTS = {"limits-take": _TAKE}
 _SUBJECTS = ("tenant", "user")
 
 

@@ -73,6 +73,7 @@ for index = 1, #found, 2 do
 end
 return alive
 """)
+SCRIPTS = {"rollout-append": _APPEND, "rollout-follow": _FOLLOW, "rollout-replicas": _REPLICAS}
 
 
 class RedisRolloutStore:

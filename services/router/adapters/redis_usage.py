@@ -30,6 +30,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 for place = 3, #KEYS do redis.call('EXPIRE', KEYS[place], ARGV[3]) end
 return 1
 """)
+SCRIPTS = {"usage-add": _ADD}
 _BATCH_SECONDS = 3 * 86_400
 _SEPARATOR = "\x1f"
 # Merging a HyperLogLog takes the server some 20 µs.

@@ -6,7 +6,8 @@ from typing import overload
 
 from libs.common.redis_store import TenantRedis
 from repartee.v1 import common_pb2, router_pb2
-from services.router.adapters.wire import read_message, read_reply, read_state, write_reply, write_state
+from services.router.adapters.wire import read_message, read_reply, write_reply
+from services.router.adapters.wire_state import read_state, write_state
 from services.router.turn import NO_STATE, FlowState, Message, Reply
 
 

@@ -6,17 +6,16 @@ from collections.abc import Iterable
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from repartee.v1 import common_pb2, router_pb2
+from services.router.adapters.wire_state import read_state, write_state
 from services.router.turn import (
     NO_STATE,
     NO_USAGE,
     Attachment,
     Attempt,
     CacheOutcome,
-    FlowState,
     Message,
     Reply,
     Rung,
-    SlotValue,
     Source,
     Turn,
     Usage,
@@ -155,37 +154,6 @@ def write_message(message: Message) -> common_pb2.Message:
         create_time=Timestamp(seconds=seconds, nanos=int((message.created_at - seconds) * 1e6) * 1000),
         action=message.action,
         state_digest=message.state_digest,
-    )
-
-
-def read_state(state: common_pb2.FlowState) -> FlowState:
-    """Returns a state; an absent one is the state of a conversation that nobody began."""
-    return FlowState(
-        flow_id=state.flow_id,
-        phase=state.phase or "idle",
-        slots={name: SlotValue(slot.value, slot.turn_id, slot.needs_review) for name, slot in state.slots.items()},
-        asks=dict(state.asks),
-        awaiting_slot=state.awaiting_slot,
-        event_count=state.event_count,
-        proof_digests=tuple(state.proof_digests),
-        order_id=state.order_id,
-    )
-
-
-def write_state(state: FlowState) -> common_pb2.FlowState:
-    """Returns a state as a message."""
-    return common_pb2.FlowState(
-        flow_id=state.flow_id,
-        phase=state.phase,
-        slots={
-            name: common_pb2.SlotValue(value=slot.value, turn_id=slot.turn_id, needs_review=slot.needs_review)
-            for name, slot in state.slots.items()
-        },
-        asks=state.asks,
-        awaiting_slot=state.awaiting_slot,
-        event_count=state.event_count,
-        proof_digests=state.proof_digests,
-        order_id=state.order_id,
     )
 
 

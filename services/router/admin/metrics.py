@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.common.request_context import current
 from repartee.v1 import rollout_pb2
+from services.router.admin.rollout_messages import names_message
 from services.router.admin.scopes import Scopes, scope_of
 from services.router.judging.counts import SystemCounts
 from services.router.judging.histogram import quantile
@@ -15,6 +16,7 @@ from services.router.judging.judge import Judge, Report
 from services.router.judging.windows import parse_window
 from services.router.judging.wording import error_rate, time_improvement
 from services.router.turn import Variant
+from services.router.variant_names import KNOWN_NAMES, VariantNames
 
 
 class MetricsMethods:
@@ -28,7 +30,7 @@ class MetricsMethods:
         report = await self._judge.report(scope_of(request.tenant_id), window, conversations=request.detail)
         if not report.turns:
             await self.scopes.existing(request.tenant_id)
-        return write_metrics(report, with_detail=request.detail)
+        return write_metrics(report, with_detail=request.detail, names=self._judge.names)
 
     async def ResetMetrics(
         self, request: rollout_pb2.ResetMetricsRequest, context: Any
@@ -38,7 +40,9 @@ class MetricsMethods:
         return rollout_pb2.ResetMetricsResponse()
 
 
-def write_metrics(report: Report, *, with_detail: bool) -> rollout_pb2.GetMetricsResponse:
+def write_metrics(
+    report: Report, *, with_detail: bool, names: VariantNames = KNOWN_NAMES
+) -> rollout_pb2.GetMetricsResponse:
     """Returns the report as a message."""
     old, hybrid = report.counts.old, report.counts.hybrid
     return rollout_pb2.GetMetricsResponse(
@@ -51,9 +55,10 @@ def write_metrics(report: Report, *, with_detail: bool) -> rollout_pb2.GetMetric
             time_improvement=time_improvement(
                 old_seconds=old.mean_seconds, hybrid_seconds=hybrid.mean_seconds, is_known=hybrid.count > 0
             ),
-            recommendation=report.verdict.recommendation.value,
+            recommendation=report.verdict.recommendation.word(names),
         ),
         detail=_detail(report) if with_detail else None,
+        names=names_message(names),
     )
 
 
@@ -93,4 +98,8 @@ def _system_detail(counts: SystemCounts, conversations: int) -> rollout_pb2.Syst
         cache_hits=counts.cache_hits,
         cost_usd=counts.cost_micro_usd / 1e6,
         conversations=conversations,
+        rated_good=counts.rated_good,
+        rated_bad=counts.rated_bad,
+        bad_reasons=counts.bad_reasons,
+        abandoned=counts.abandoned,
     )

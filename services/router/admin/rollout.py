@@ -10,11 +10,13 @@ from libs.common.request_context import current
 from repartee.v1 import rollout_pb2, rollout_pb2_grpc
 from services.router.adapters.wire import VARIANTS
 from services.router.admin.metrics import MetricsMethods
-from services.router.admin.rollout_messages import entry_message, read_wish, state_message
+from services.router.admin.rollout_messages import entry_message, names_message, read_wish, state_message
 from services.router.admin.scopes import Scopes, Tenants
 from services.router.admin.shadow import ShadowMethods
 from services.router.judging.judge import Judge
 from services.router.rollout import Rollout
+from services.router.rollout.plans import Progress
+from services.router.rollout.state import RolloutState
 from services.router.shadow.pairs import ShadowCounts
 
 
@@ -36,7 +38,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
     async def GetRollout(self, request: rollout_pb2.GetRolloutRequest, context: Any) -> rollout_pb2.GetRolloutResponse:
         tenant = await self.scopes.existing(request.tenant_id)
         progress = await self._rollout.progress(tenant)
-        return rollout_pb2.GetRolloutResponse(state=state_message(self._rollout.state(tenant), progress))
+        return rollout_pb2.GetRolloutResponse(state=self._shown(self._rollout.state(tenant), progress))
 
     async def EnableHybrid(
         self, request: rollout_pb2.EnableHybridRequest, context: Any
@@ -48,7 +50,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
             request_id=request.request_id,
             acknowledge=request.acknowledge,
         )
-        return rollout_pb2.EnableHybridResponse(state=state_message(change.state), changed=change.changed)
+        return rollout_pb2.EnableHybridResponse(state=self._shown(change.state), changed=change.changed)
 
     async def DisableHybrid(
         self, request: rollout_pb2.DisableHybridRequest, context: Any
@@ -61,7 +63,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
             emergency=request.emergency,
         )
         return rollout_pb2.DisableHybridResponse(
-            state=state_message(change.state),
+            state=self._shown(change.state),
             changed=change.changed,
             propagated_to=change.propagated_to,
             pending=change.pending,
@@ -77,7 +79,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
             expected_version=request.expected_version,
         )
         return rollout_pb2.ToggleHybridResponse(
-            state=state_message(change.state), last_writer_wins=not request.expected_version
+            state=self._shown(change.state), last_writer_wins=not request.expected_version
         )
 
     async def SetRollout(self, request: rollout_pb2.SetRolloutRequest, context: Any) -> rollout_pb2.SetRolloutResponse:
@@ -89,7 +91,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
             expected_version=request.expected_version,
         )
         progress = await self._rollout.progress(request.tenant_id)
-        return rollout_pb2.SetRolloutResponse(state=state_message(change.state, progress))
+        return rollout_pb2.SetRolloutResponse(state=self._shown(change.state, progress))
 
     async def AdvanceRollout(
         self, request: rollout_pb2.AdvanceRolloutRequest, context: Any
@@ -102,7 +104,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
             force=request.force,
         )
         progress = await self._rollout.progress(request.tenant_id)
-        return rollout_pb2.AdvanceRolloutResponse(state=state_message(change.state, progress))
+        return rollout_pb2.AdvanceRolloutResponse(state=self._shown(change.state, progress))
 
     async def WatchRollout(
         self, request: rollout_pb2.WatchRolloutRequest, context: Any
@@ -110,7 +112,7 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
         tenant = await self.scopes.existing(request.tenant_id)
         async with contextlib.aclosing(self._rollout.watch(tenant)) as states:
             async for state in states:
-                yield rollout_pb2.WatchRolloutResponse(state=state_message(state))
+                yield rollout_pb2.WatchRolloutResponse(state=self._shown(state))
 
     async def ListAudit(self, request: rollout_pb2.ListAuditRequest, context: Any) -> rollout_pb2.ListAuditResponse:
         page = await self._rollout.audit(request.tenant_id, size=request.page_size, token=request.page_token)
@@ -133,7 +135,11 @@ class RolloutServicer(MetricsMethods, ShadowMethods, rollout_pb2_grpc.RolloutSer
             percent=self._rollout.state(tenant).percent,
             decided_by=assignment.decided_by,
             unit_kind=assignment.unit_kind,
+            names=names_message(self._judge.names),
         )
+
+    def _shown(self, state: RolloutState, progress: Progress | None = None) -> rollout_pb2.RolloutState:
+        return state_message(state, progress or Progress(), names=self._judge.names)
 
 
 def _actor() -> str:

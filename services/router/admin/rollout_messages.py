@@ -4,11 +4,13 @@ import math
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from repartee.v1 import rollout_pb2
+from repartee.v1 import rollout_pb2, router_pb2
 from services.router.rollout.audit import AuditEntry
 from services.router.rollout.plans import Progress
 from services.router.rollout.state import RolloutState, Step, SwitchPolicy
 from services.router.rollout.wish import Wish
+from services.router.turn import Variant
+from services.router.variant_names import KNOWN_NAMES, VariantNames
 
 _POLICIES = {
     SwitchPolicy.NEXT_REQUEST: rollout_pb2.SWITCH_POLICY_NEXT_REQUEST,
@@ -18,7 +20,16 @@ _POLICY_NAMES = {number: policy for policy, number in _POLICIES.items()}
 _NO_PROGRESS = Progress()
 
 
-def state_message(state: RolloutState, progress: Progress = _NO_PROGRESS) -> rollout_pb2.RolloutState:
+def names_message(names: VariantNames) -> router_pb2.VariantNames | None:
+    """Returns the names that the two systems were given, None when they were given none."""
+    if names is KNOWN_NAMES:
+        return None
+    return router_pb2.VariantNames(classic=names[Variant.CLASSIC].spoken, hybrid=names[Variant.HYBRID].spoken)
+
+
+def state_message(
+    state: RolloutState, progress: Progress = _NO_PROGRESS, *, names: VariantNames = KNOWN_NAMES
+) -> rollout_pb2.RolloutState:
     """Returns a state, and what its step still lacks."""
     return rollout_pb2.RolloutState(
         tenant_id=state.tenant,
@@ -49,6 +60,7 @@ def state_message(state: RolloutState, progress: Progress = _NO_PROGRESS) -> rol
         always_hybrid=sorted(state.always_hybrid),
         shadow_percent=state.shadow_percent,
         experiment=state.experiment,
+        names=names_message(names),
     )
 
 

@@ -2,18 +2,18 @@
 
 # ruff: noqa: N802, ARG002 - names and signatures are the generated stub's
 
+import time
 from collections.abc import Callable
 from typing import Any
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.common.errors import Conflict, FieldViolation, InvalidRequest, NotFound, Unavailable
 from libs.common.request_context import current, parse_tenant_id
 from libs.common.tenants.bundle import TenantBundle
-from libs.common.tenants.overrides import Overrides, long_replies, with_overrides
+from libs.common.tenants.overrides import Overrides, Stamp, long_replies, with_overrides
 from libs.common.tenants.stored import StoredTenant, TenantStore, version_mismatch
 from libs.common.tenants.validation import parse_bundle
 from repartee.v1 import tenants_pb2, tenants_pb2_grpc
+from services.router.admin.tenant_messages import replies_messages, template_messages, tenant_message
 
 _DEFAULT_PAGE_SIZE = 100
 _MAX_PAGE_SIZE = 1000
@@ -23,8 +23,10 @@ _MAX_TRIES = 5
 class TenantServicer(tenants_pb2_grpc.TenantServiceServicer):
     """Keeps tenants' bundles, and what is set beside them; a bundle that is put anew leaves that as it is."""
 
-    def __init__(self, store: TenantStore) -> None:
+    def __init__(self, store: TenantStore, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` counts seconds since 1970."""
         self._store = store
+        self._clock = clock
 
     async def PutTenant(self, request: tenants_pb2.PutTenantRequest, context: Any) -> tenants_pb2.PutTenantResponse:
         tenant = parse_tenant_id(request.tenant_id)
@@ -47,13 +49,18 @@ class TenantServicer(tenants_pb2_grpc.TenantServiceServicer):
             expected_version=request.expected_version,
             name=bundle.name,
         )
-        return tenants_pb2.PutTenantResponse(tenant=_tenant(outcome.stored), changed=outcome.changed)
+        return tenants_pb2.PutTenantResponse(tenant=tenant_message(outcome.stored), changed=outcome.changed)
 
     async def GetTenant(self, request: tenants_pb2.GetTenantRequest, context: Any) -> tenants_pb2.GetTenantResponse:
         stored = await self._store.fetch(parse_tenant_id(request.tenant_id))
         if stored is None:
             raise _not_found()
-        return tenants_pb2.GetTenantResponse(tenant=_tenant(stored, with_bundle=True))
+        overrides = _overrides_of(stored)
+        return tenants_pb2.GetTenantResponse(
+            tenant=tenant_message(stored, with_bundle=True),
+            templates=template_messages(overrides),
+            replies=replies_messages(overrides),
+        )
 
     async def ListTenants(
         self, request: tenants_pb2.ListTenantsRequest, context: Any
@@ -62,7 +69,7 @@ class TenantServicer(tenants_pb2_grpc.TenantServiceServicer):
         found = await self._store.list_tenants(after=request.page_token, limit=size + 1)
         page = found[:size]
         return tenants_pb2.ListTenantsResponse(
-            tenants=[_tenant(each) for each in page],
+            tenants=[tenant_message(each) for each in page],
             next_page_token=page[-1].tenant if len(found) > size else "",
         )
 
@@ -101,10 +108,12 @@ class TenantServicer(tenants_pb2_grpc.TenantServiceServicer):
             stored = await self._store.fetch(tenant)
             if stored is None:
                 raise _not_found()
-            after = change(parse_bundle(stored.bundle_yaml), _overrides_of(stored)).to_json()
+            before = _overrides_of(stored)
+            stamp = Stamp(actor=actor, at=self._clock(), version=stored.version + 1, reason=reason)
+            after = change(parse_bundle(stored.bundle_yaml), before).stamped(before, stamp)
             try:
                 return await self._store.override(
-                    tenant, after, actor=actor, reason=reason, expected_version=stored.version
+                    tenant, after.to_json(), actor=actor, reason=reason, expected_version=stored.version
                 )
             except Conflict:
                 if not tries_left:
@@ -117,7 +126,7 @@ def _as_put(request: tenants_pb2.PutTenantRequest, stored: StoredTenant | None) 
     version = stored.version if stored else 0
     if request.expected_version and request.expected_version != version:
         raise version_mismatch(request.expected_version, version)
-    tenant = _tenant(stored) if stored else tenants_pb2.Tenant(tenant_id=request.tenant_id)
+    tenant = tenant_message(stored) if stored else tenants_pb2.Tenant(tenant_id=request.tenant_id)
     changed = stored is None or stored.bundle_yaml != request.bundle_yaml
     return tenants_pb2.PutTenantResponse(tenant=tenant, changed=changed)
 
@@ -144,29 +153,6 @@ def _overrides_of(stored: StoredTenant) -> Overrides:
         raise Unavailable(
             "TENANT_BUNDLE_INVALID", "What is stored beside the bundle cannot be read; delete the tenant and put it."
         ) from error
-
-
-def _tenant(stored: StoredTenant, *, with_bundle: bool = False) -> tenants_pb2.Tenant:
-    moment = Timestamp()
-    moment.FromDatetime(stored.update_time)
-    return tenants_pb2.Tenant(
-        tenant_id=stored.tenant,
-        display_name=_display_name(stored),
-        version=stored.version,
-        update_time=moment,
-        actor=stored.actor,
-        bundle_yaml=stored.bundle_yaml if with_bundle else "",
-    )
-
-
-def _display_name(stored: StoredTenant) -> str:
-    if stored.name or not stored.bundle_yaml:
-        return stored.name
-    try:
-        return parse_bundle(stored.bundle_yaml).name
-    except InvalidRequest:
-        # Stored by a version with other rules; an operator must still be able to list and replace it.
-        return ""
 
 
 def _not_found() -> NotFound:

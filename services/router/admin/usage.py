@@ -70,4 +70,7 @@ def _row(line: UsageLine) -> tenants_pb2.UsageRow:
         calls=line.calls,
         confidence=line.counts.mean_confidence,
         unpriced_calls=line.unpriced_calls,
+        rated_good=line.rated_good,
+        rated_bad=line.rated_bad,
+        abandoned=line.abandoned,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from services.router.afterwards.sequel import Sequel
 from services.router.judging.evidence import BETTER_GRID, HARM_GRID, log_factors
 from services.router.judging.histogram import bucket_of
 from services.router.turn import Rung, Variant
@@ -43,6 +44,15 @@ def add_turn(fields: Fields, turn: TurnRecord) -> None:
         add("asked")
     if turn.usage.cost_micro_usd:
         add("cost", turn.usage.cost_micro_usd)
+
+
+def add_sequel(fields: Fields, sequel: Sequel) -> None:
+    """Counts what became known of a turn later; a reply that the cache gave counts for neither system."""
+    if sequel.cache_hit:
+        return
+    name = f"{_CODES[sequel.assigned]}.{sequel.kind.value}"
+    for each in (name, *([f"{name}.{sequel.reason}"] if sequel.reason else [])):
+        fields[each] = fields.get(each, 0) + 1
 
 
 def add_dealt(fields: Fields, variant: Variant, share: float) -> None:
@@ -96,6 +106,10 @@ class SystemCounts:
     asked_again: int
     cache_hits: int
     cost_micro_usd: int
+    rated_good: int
+    rated_bad: int
+    bad_reasons: Mapping[str, int]
+    abandoned: int
     durations: Mapping[int, int]
 
     @property
@@ -157,7 +171,7 @@ def _system(fields: Mapping[str, float], code: str) -> SystemCounts:
     def whole(name: str) -> int:
         return int(fields.get(f"{code}.{name}", 0))
 
-    start = f"{code}.t"
+    start, reason_start = f"{code}.t", f"{code}.bad."
     return SystemCounts(
         count=whole("turns"),
         errors=whole("errors"),
@@ -169,6 +183,12 @@ def _system(fields: Mapping[str, float], code: str) -> SystemCounts:
         asked_again=whole("asked"),
         cache_hits=whole("hits"),
         cost_micro_usd=whole("cost"),
+        rated_good=whole("good"),
+        rated_bad=whole("bad"),
+        bad_reasons={
+            name[len(reason_start) :]: int(by) for name, by in fields.items() if name.startswith(reason_start)
+        },
+        abandoned=whole("abandoned"),
         durations={
             int(name[len(start) :]): int(by)
             for name, by in fields.items()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Protocol
@@ -11,13 +11,17 @@ from services.router.judging.counts import read_counts, read_events
 from services.router.judging.evidence import e_value
 from services.router.judging.standing import Standing
 from services.router.judging.store import EVERYBODY, EvidenceStore, Journal, MetricsStore
-from services.router.judging.tripwires import SLOW_MINUTES, Durations, Tripped, failures_in_a_row, slowness
+from services.router.judging.tripwires import SLOW_MINUTES, TRIPWIRES, Durations, Tripped, failures_in_a_row, slowness
 from services.router.judging.windows import Grain, trailing
+from services.router.turn import Variant
+from services.router.variant_names import KNOWN_NAMES, VariantNames
 
 _log = logging.getLogger(__name__)
 
 # The risk of a rollback without a cause, for each kind of bad event; together 1 %, over all time and all looks.
 RISKS: Mapping[str, float] = {"error": 0.005, "slow": 0.003, "soft": 0.002}
+# What may touch it off.
+CAUSES = (*(f"harm_{kind}" for kind in RISKS), *TRIPWIRES)
 # Replicas follow a rollback within 3 seconds; until then one of them may still believe that nothing has happened.
 SETTLING_SECONDS = 10.0
 _MAX_SCOPES = 10_000
@@ -58,6 +62,7 @@ class Guard:
         switch: RollsBack,
         *,
         standing: Callable[[str], Standing],
+        names: VariantNames = KNOWN_NAMES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`standing` gives the state in force for a tenant or, for "", for all; `clock` counts seconds since 1970."""
@@ -65,8 +70,13 @@ class Guard:
         self._evidence = evidence
         self._switch = switch
         self._standing = standing
+        self._names = names
         self._clock = clock
         self._minutes_judged: OrderedDict[str, float] = OrderedDict()
+        # The e-value of each kind of bad event, of all tenants together, when they were last judged.
+        self.evidence: Mapping[str, float] = dict.fromkeys(RISKS, 1.0)
+        # What this replica rolled back, by what touched it off and `tenant` or `all`.
+        self.rollbacks: Counter[tuple[str, str]] = Counter()
 
     async def check(self, scope: str) -> Outcome:
         """Judges a tenant, or all tenants together for "", and rolls back if it must. Raises Unavailable."""
@@ -80,7 +90,10 @@ class Guard:
             return Outcome.CLEAR
         if not standing.hybrid_enabled:
             return Outcome.CLEAR
-        cause = _harm(journal) or failures_in_a_row(journal.recent) or await self._slowness(scope, now)
+        evidence = {guard: e_value(read_events(journal.fields, guard).harm) for guard in RISKS}
+        if scope == EVERYBODY:
+            self.evidence = evidence
+        cause = _harm(evidence) or failures_in_a_row(journal.recent) or await self._slowness(scope, now)
         if cause is None:
             return Outcome.CLEAR
         if scope == EVERYBODY and await self._is_one_tenants(journal):
@@ -95,8 +108,10 @@ class Guard:
         await self._evidence.close(scope, at=self._clock())
         if not is_first:
             return Outcome.SETTLED
+        self.rollbacks[cause.name, "tenant" if scope else "all"] += 1
         _log.warning(
-            "[ROUTER] RETOUR AUTOMATIQUE vers ancien système: %s",
+            "[ROUTER] RETOUR AUTOMATIQUE vers %s: %s",
+            self._names[Variant.CLASSIC].logged_in_full,
             reason,
             extra={"tenant": scope or "*", "guard": cause.name},
         )
@@ -132,11 +147,10 @@ class Guard:
         return tripped
 
 
-def _harm(journal: Journal) -> Tripped | None:
+def _harm(evidence: Mapping[str, float]) -> Tripped | None:
     for guard, risk in RISKS.items():
-        value = e_value(read_events(journal.fields, guard).harm)
-        if value >= 1.0 / risk:
-            return Tripped(f"harm_{guard}", value, 1.0 / risk)
+        if evidence[guard] >= 1.0 / risk:
+            return Tripped(f"harm_{guard}", evidence[guard], 1.0 / risk)
     return None
 
 

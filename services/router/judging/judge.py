@@ -10,6 +10,7 @@ from services.router.judging.store import MetricsStore
 from services.router.judging.verdict import Verdict, judge
 from services.router.judging.windows import Bucket, Grain, Window, trailing
 from services.router.turn import Variant
+from services.router.variant_names import KNOWN_NAMES, VariantNames
 
 # Everything that is kept by time: as long as the buckets live.
 _KEPT_MINUTES, _KEPT_HOURS = 122, 8 * 24 + 2
@@ -44,12 +45,14 @@ class Judge:
         *,
         standing: Callable[[str], Standing],
         note: Callable[..., Awaitable[None]],
+        names: VariantNames = KNOWN_NAMES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`note(tenant, actor=…, action=…, reason=…)` adds an audit entry; `clock` counts seconds since 1970."""
         self._store = store
         self._standing = standing
         self._note = note
+        self.names = names
         self._clock = clock
 
     async def report(self, tenant: str, window: Window, *, conversations: bool = False) -> Report:
@@ -67,7 +70,7 @@ class Judge:
             hybrid_enabled=standing.hybrid_enabled,
             counts=counts,
             conversations=counted.conversations,
-            verdict=judge(counts),
+            verdict=judge(counts, self.names),
         )
 
     async def reset(self, tenant: str, *, actor: str, reason: str) -> None:

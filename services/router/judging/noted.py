@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from libs.common.request_context import TenantId
-from services.router.judging.counts import Fields, add_dealt, add_event, add_turn
+from services.router.afterwards.sequel import Sequel
+from services.router.judging.counts import Fields, add_dealt, add_event, add_sequel, add_turn
 from services.router.judging.store import DEALT, EVERYBODY, Additions, Mark, Slice
 from services.router.judging.windows import Bucket, buckets_of
 from services.router.turn import Variant
@@ -52,6 +53,15 @@ def marks_of(noted: Noted, *, slow_seconds: float) -> list[Mark]:
     return [Mark(kind, digest, turn.at) for kind, is_so in happened.items() if is_so]
 
 
+@dataclass(frozen=True, slots=True)
+class NotedSequel:
+    """What became known of a turn later, and what was in force when it did, as in `Noted`."""
+
+    sequel: Sequel
+    step_at: float
+    global_step_at: float
+
+
 @dataclass(slots=True)
 class _Open:
     last_at: float
@@ -59,9 +69,9 @@ class _Open:
     conversations: dict[Variant, set[str]] = field(default_factory=dict[Variant, set[str]])
 
 
-def fold(turns: Iterable[tuple[Noted, Sequence[str]]], *, scope: str) -> Additions:
+def fold(turns: Iterable[tuple[Noted, Sequence[str]]], sequels: Iterable[NotedSequel] = (), *, scope: str) -> Additions:
     """Returns what turns add to a scope; each comes with the kinds of mark that it was the first of."""
-    slices: dict[tuple[Bucket, Bucket, Bucket], _Open] = {}
+    slices: dict[tuple[Bucket, ...], _Open] = {}
     outcomes: list[tuple[float, bool]] = []
     suspects: set[TenantId] = set()
     for noted, firsts in turns:
@@ -82,6 +92,13 @@ def fold(turns: Iterable[tuple[Noted, Sequence[str]]], *, scope: str) -> Additio
             outcomes.append((turn.at, turn.failed))
             if turn.failed:
                 suspects.add(turn.tenant)
+    for noted in sequels:
+        at, step_at = noted.sequel.at, noted.global_step_at if scope == EVERYBODY else noted.step_at
+        buckets = buckets_of(at, step_at)
+        # A turn of an earlier step says nothing about the one that has begun since.
+        into = slices.setdefault(buckets if at >= step_at else buckets[:2], _Open(at))
+        into.last_at = max(into.last_at, at)
+        add_sequel(into.fields, noted.sequel)
     outcomes.sort(key=lambda outcome: outcome[0])
     return Additions(
         slices=tuple(

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from libs.common.errors import Unavailable
 from libs.common.request_context import TenantId
-from services.router.judging.noted import Noted, fold, marks_of
+from services.router.afterwards.sequel import Sequel
+from services.router.judging.noted import Noted, NotedSequel, fold, marks_of
 from services.router.judging.slow_turns import SlowTurns
 from services.router.judging.standing import Standing
 from services.router.judging.store import EVERYBODY, Mark, MetricsStore, Stamp
@@ -22,7 +23,8 @@ class _Part:
     """One tenant's turns of a batch. What was decided once stays, so that a second try sends the same."""
 
     tenant: TenantId
-    turns: list[Noted]
+    turns: list[Noted] = field(default_factory=list[Noted])
+    sequels: list[NotedSequel] = field(default_factory=list[NotedSequel])
     marks: Sequence[Sequence[Mark]] | None = None
     firsts: Sequence[Sequence[str]] | None = None
     is_added: bool = False
@@ -72,7 +74,7 @@ class MetricsRecorder:
         self._slow_turns = slow_turns
         self._max_waiting = max_waiting
         self._batch_turns = batch_turns
-        self._waiting: deque[Noted] = deque()
+        self._waiting: deque[Noted | NotedSequel] = deque()
         self._batch: _Batch | None = None
         self._batches = 0
         self._touched: set[TenantId] = set()
@@ -84,7 +86,7 @@ class MetricsRecorder:
     @property
     def waiting(self) -> int:
         """Turns that are not counted yet."""
-        begun = sum(len(part.turns) for part in self._batch.parts.values()) if self._batch else 0
+        begun = sum(len(part.turns) + len(part.sequels) for part in self._batch.parts.values()) if self._batch else 0
         return len(self._waiting) + begun
 
     def record(self, turn: TurnRecord) -> None:
@@ -94,6 +96,14 @@ class MetricsRecorder:
             return
         standing = self._standing
         self._waiting.append(Noted(turn, self._share(turn), standing(turn.tenant).step_at, standing(EVERYBODY).step_at))
+
+    def record_sequel(self, sequel: Sequel) -> None:
+        """Notes what became known of a turn later; it proves nothing, and the guard does not look at it."""
+        if len(self._waiting) >= self._max_waiting:
+            self.dropped += 1
+            return
+        standing = self._standing
+        self._waiting.append(NotedSequel(sequel, standing(sequel.tenant).step_at, standing(EVERYBODY).step_at))
 
     def take_touched(self) -> frozenset[TenantId]:
         """Returns the tenants that had turns counted since this was last asked."""
@@ -123,8 +133,10 @@ class MetricsRecorder:
         batch = _Batch(self._batches)
         for _ in range(min(len(self._waiting), self._batch_turns)):
             noted = self._waiting.popleft()
-            tenant = noted.turn.tenant
-            batch.parts.setdefault(tenant, _Part(tenant, [])).turns.append(noted)
+            if isinstance(noted, Noted):
+                batch.parts.setdefault(noted.turn.tenant, _Part(noted.turn.tenant)).turns.append(noted)
+            else:
+                batch.parts.setdefault(noted.sequel.tenant, _Part(noted.sequel.tenant)).sequels.append(noted)
         return batch
 
     async def _send(self, batch: _Batch) -> None:
@@ -133,7 +145,8 @@ class MetricsRecorder:
             await self._send_part(part, stamp)
         # After the tenants: whoever sees evidence here finds it there too.
         everything = [pair for part in batch.parts.values() for pair in part.judged]
-        await self._store.add(EVERYBODY, stamp, fold(everything, scope=EVERYBODY))
+        sequels = [noted for part in batch.parts.values() for noted in part.sequels]
+        await self._store.add(EVERYBODY, stamp, fold(everything, sequels, scope=EVERYBODY))
 
     async def _send_part(self, part: _Part, stamp: Stamp) -> None:
         if part.is_added:
@@ -145,6 +158,6 @@ class MetricsRecorder:
             flat = [mark for marks in part.marks for mark in marks]
             answers = iter(await self._store.claim(part.tenant, stamp, flat) if flat else ())
             part.firsts = [[mark.kind for mark in marks if next(answers)] for marks in part.marks]
-        await self._store.add(part.tenant, stamp, fold(part.judged, scope=part.tenant))
+        await self._store.add(part.tenant, stamp, fold(part.judged, part.sequels, scope=part.tenant))
         part.is_added = True
         self._touched.add(part.tenant)

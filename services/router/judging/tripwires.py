@@ -13,6 +13,7 @@ SLOW_MINUTES = 2
 # The 95th percentile of fewer turns is their slowest one.
 MIN_TURNS_PER_MINUTE = 20
 MIN_OLD_TURNS = 100
+TRIPWIRES = ("consecutive_failures", "recent_failures", "slowness")
 
 
 @dataclass(frozen=True, slots=True)

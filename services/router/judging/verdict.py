@@ -8,6 +8,8 @@ from services.router.judging.counts import GUARDS, Counts
 from services.router.judging.evidence import BETTER_GRID, HARM_GRID, e_value, log_products_of_counts
 from services.router.judging.ratios import risk_ratio_upper, sample_ratio_p
 from services.router.judging.wording import error_rate
+from services.router.turn import Variant
+from services.router.variant_names import KNOWN_NAMES, VariantNames
 
 MIN_TURNS = 100
 # 1/20 is the risk of recommending the worse system, at any one look and over all of them.
@@ -21,13 +23,21 @@ _HARMS = {"error": "fails more", "slow": "is slow more often", "soft": "more oft
 
 
 class Recommendation(Enum):
-    """What to do; the value is the word that operators read."""
+    """What to do; the value is the word that operators read, unless their systems have names of their own."""
 
     INSUFFICIENT_DATA = "insufficient_data"
     INVALID_SRM = "invalid_srm"
     OLD = "old"
     HYBRID = "hybrid"
     EQUIVALENT = "equivalent"
+
+    def word(self, names: VariantNames) -> str:
+        """Returns the word that operators read: a system's own name where it is the one to choose."""
+        chosen = _CHOSEN.get(self)
+        return names[chosen].recommended if chosen else self.value
+
+
+_CHOSEN = {Recommendation.OLD: Variant.CLASSIC, Recommendation.HYBRID: Variant.HYBRID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,50 +97,53 @@ def evidence_of(counts: Counts) -> Evidence:
     )
 
 
-def judge(counts: Counts) -> Verdict:
+def judge(counts: Counts, names: VariantNames = KNOWN_NAMES) -> Verdict:
     """Returns the first that holds: too little data, a broken deal, harm, an improvement, no difference shown."""
     evidence = evidence_of(counts)
-    recommendation, explanation = _decide(counts, evidence)
+    recommendation, explanation = _decide(
+        counts, evidence, classic=names[Variant.CLASSIC].spoken, hybrid=names[Variant.HYBRID].spoken
+    )
     if not evidence.is_dealt and recommendation in (Recommendation.OLD, Recommendation.HYBRID):
         explanation += "; they did not share traffic in this window, so that something else may be the cause"
     return Verdict(recommendation, f"{explanation}.", evidence)
 
 
-def _decide(counts: Counts, evidence: Evidence) -> tuple[Recommendation, str]:
-    old, hybrid = counts.old, counts.hybrid
-    if min(old.count, hybrid.count) < MIN_TURNS:
+def _decide(counts: Counts, evidence: Evidence, *, classic: str, hybrid: str) -> tuple[Recommendation, str]:
+    counted, subject = (counts.old.count, counts.hybrid.count), hybrid.capitalize()
+    if min(counted) < MIN_TURNS:
         return (
             Recommendation.INSUFFICIENT_DATA,
-            f"Each system needs {MIN_TURNS} turns; classic has {old.count}, hybrid {hybrid.count}",
+            f"Each system needs {MIN_TURNS} turns; {classic} has {counted[0]}, {hybrid} {counted[1]}",
         )
     if evidence.sample_ratio_p < MIN_SAMPLE_RATIO_P:
         dealt = counts.dealt_old + counts.dealt_hybrid
         return (
             Recommendation.INVALID_SRM,
-            f"Hybrid got {counts.dealt_hybrid} of {dealt} conversations where the share says "
+            f"{subject} got {counts.dealt_hybrid} of {dealt} conversations where the share says "
             f"{counts.dealt_expected:.0f}: traffic is not dealt as it should be, and the figures compare nothing",
         )
+    rates = _rates(counts, classic=classic, hybrid=hybrid)
     guard, harm = max(evidence.harm.items(), key=lambda pair: pair[1])
     if harm >= ENOUGH_EVIDENCE:
-        return Recommendation.OLD, f"Hybrid {_HARMS[guard]} ({_proof(harm)}); {_rates(counts)}"
+        return Recommendation.OLD, f"{subject} {_HARMS[guard]} ({_proof(harm)}); {rates}"
     if evidence.better >= ENOUGH_EVIDENCE:
-        return Recommendation.HYBRID, f"Hybrid fails less ({_proof(evidence.better)}); {_rates(counts)}"
+        return Recommendation.HYBRID, f"{subject} fails less ({_proof(evidence.better)}); {rates}"
     if evidence.faster >= ENOUGH_EVIDENCE and evidence.risk_ratio_upper <= MAX_RISK_RATIO_UPPER:
         return (
             Recommendation.HYBRID,
-            f"Hybrid is slow less often ({_proof(evidence.faster)}) and fails at most "
-            f"{evidence.risk_ratio_upper:.2f} times as often; {_rates(counts)}",
+            f"{subject} is slow less often ({_proof(evidence.faster)}) and fails at most "
+            f"{evidence.risk_ratio_upper:.2f} times as often; {rates}",
         )
-    return Recommendation.EQUIVALENT, f"Neither system is shown to be better; {_rates(counts)}"
+    return Recommendation.EQUIVALENT, f"Neither system is shown to be better; {rates}"
 
 
 def _proof(e: float) -> str:
     return f"evidence {e:.3g}, where {ENOUGH_EVIDENCE:.0f} is enough"
 
 
-def _rates(counts: Counts) -> str:
-    old, hybrid = counts.old, counts.hybrid
+def _rates(counts: Counts, *, classic: str, hybrid: str) -> str:
+    old, new = counts.old, counts.hybrid
     return (
-        f"hybrid fails in {error_rate(errors=hybrid.errors, count=hybrid.count)} of {hybrid.count} turns, "
-        f"classic in {error_rate(errors=old.errors, count=old.count)} of {old.count}"
+        f"{hybrid} fails in {error_rate(errors=new.errors, count=new.count)} of {new.count} turns, "
+        f"{classic} in {error_rate(errors=old.errors, count=old.count)} of {old.count}"
     )

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from libs.common.request_context import TenantId
+from services.router.afterwards.sequel import Sequel, SequelKind
 from services.router.judging.histogram import bucket_of
 from services.router.turn_record import TurnRecord
 
 MESSAGES, ERRORS, ESCALATIONS, CACHE_HITS = "messages", "errors", "escalations", "cache_hits"
+RATED_GOOD, RATED_BAD, ABANDONED = "rated_good", "rated_bad", "abandoned"
+_SEQUELS = {SequelKind.GOOD: RATED_GOOD, SequelKind.BAD: RATED_BAD, SequelKind.ABANDONED: ABANDONED}
 # Millionths, and of how many turns: not every turn is routed.
 CONFIDENCE, ROUTED = "confidence", "routed"
 _BUCKET = "seconds:"
@@ -43,6 +46,10 @@ class Counts:
         if turn.confidence > 0:
             counted[CONFIDENCE] += round(turn.confidence * 1_000_000)
             counted[ROUTED] += 1
+
+    def add_sequel(self, sequel: Sequel) -> None:
+        """Counts what became known of a turn later."""
+        self.by_name[_SEQUELS[sequel.kind]] += 1
 
     @property
     def seconds(self) -> Mapping[int, int]:

@@ -9,7 +9,18 @@ from libs.common.errors import FieldViolation, InvalidRequest
 from libs.common.request_context import TenantId
 from libs.common.spending.ledger import MICRO_USD, SpendingRecords, SpendRow, utc_day
 from services.router.judging.histogram import quantile
-from services.router.usage.counts import CACHE_HITS, ERRORS, ESCALATIONS, MESSAGES, Counts, Place, UsageStore
+from services.router.usage.counts import (
+    ABANDONED,
+    CACHE_HITS,
+    ERRORS,
+    ESCALATIONS,
+    MESSAGES,
+    RATED_BAD,
+    RATED_GOOD,
+    Counts,
+    Place,
+    UsageStore,
+)
 
 GROUPS = ("tenant", "variant", "agent", "tier", "day", "component")
 RETENTION_DAYS = 400
@@ -79,6 +90,21 @@ class UsageLine:
     def cache_hits(self) -> int:
         """Turns served from the cache."""
         return self.counts.by_name[CACHE_HITS]
+
+    @property
+    def rated_good(self) -> int:
+        """Replies rated good."""
+        return self.counts.by_name[RATED_GOOD]
+
+    @property
+    def rated_bad(self) -> int:
+        """Replies rated bad."""
+        return self.counts.by_name[RATED_BAD]
+
+    @property
+    def abandoned(self) -> int:
+        """Conversations that were asked for something and did not go on."""
+        return self.counts.by_name[ABANDONED]
 
     @property
     def cost_usd(self) -> float:

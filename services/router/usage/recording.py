@@ -10,6 +10,7 @@ from libs.common.errors import Unavailable
 from libs.common.request_context import TenantId
 from libs.common.spending.ledger import utc_day
 from libs.common.upkeep import Upkeep
+from services.router.afterwards.sequel import Sequel
 from services.router.turn_record import TurnRecord
 from services.router.usage.counts import Batch, Counts, Place, UsageStore
 
@@ -59,6 +60,12 @@ class UsageRecorder:
             seen.add(turn.conversation_id)
             self._conversation_count += 1
 
+    def record_sequel(self, sequel: Sequel) -> None:
+        """Counts what became known of a turn, on the UTC day of the rating or of the turn that nobody answered."""
+        day = utc_day(sequel.at)
+        place = Place(day, sequel.assigned.value, sequel.agent, sequel.llm_tier)
+        self._counts.setdefault((sequel.tenant, day), {}).setdefault(place, Counts()).add_sequel(sequel)
+
     async def flush(self) -> None:
         """Writes what is counted; keeps it when the store fails."""
         # First what is under way: a batch keeps its id until it is confirmed.
@@ -69,7 +76,7 @@ class UsageRecorder:
                     tenant,
                     day,
                     counts,
-                    {place: frozenset(seen) for place, seen in self._conversations[tenant, day].items()},
+                    {place: frozenset(seen) for place, seen in self._conversations.get((tenant, day), {}).items()},
                 )
                 for (tenant, day), counts in self._counts.items()
             ]

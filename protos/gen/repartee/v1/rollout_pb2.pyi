@@ -32,7 +32,7 @@ class RolloutStep(_message.Message):
     def __init__(self, percent: _Optional[float] = ..., min_duration_seconds: _Optional[int] = ..., min_samples_per_arm: _Optional[int] = ...) -> None: ...
 
 class RolloutState(_message.Message):
-    __slots__ = ("tenant_id", "hybrid_enabled", "percent", "version", "source", "switch_policy", "plan", "steps", "step", "update_time", "actor", "reason", "needs_acknowledgement", "emergency", "step_time", "seconds_left", "samples_left", "auto_advance", "always_hybrid", "shadow_percent", "experiment")
+    __slots__ = ("tenant_id", "hybrid_enabled", "percent", "version", "source", "switch_policy", "plan", "steps", "step", "update_time", "actor", "reason", "needs_acknowledgement", "emergency", "step_time", "seconds_left", "samples_left", "auto_advance", "always_hybrid", "shadow_percent", "experiment", "names")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     HYBRID_ENABLED_FIELD_NUMBER: _ClassVar[int]
     PERCENT_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class RolloutState(_message.Message):
     ALWAYS_HYBRID_FIELD_NUMBER: _ClassVar[int]
     SHADOW_PERCENT_FIELD_NUMBER: _ClassVar[int]
     EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     hybrid_enabled: bool
     percent: float
@@ -75,7 +76,8 @@ class RolloutState(_message.Message):
     always_hybrid: _containers.RepeatedScalarFieldContainer[str]
     shadow_percent: float
     experiment: str
-    def __init__(self, tenant_id: _Optional[str] = ..., hybrid_enabled: _Optional[bool] = ..., percent: _Optional[float] = ..., version: _Optional[int] = ..., source: _Optional[str] = ..., switch_policy: _Optional[_Union[SwitchPolicy, str]] = ..., plan: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[RolloutStep, _Mapping]]] = ..., step: _Optional[int] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., needs_acknowledgement: _Optional[bool] = ..., emergency: _Optional[bool] = ..., step_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seconds_left: _Optional[int] = ..., samples_left: _Optional[int] = ..., auto_advance: _Optional[bool] = ..., always_hybrid: _Optional[_Iterable[str]] = ..., shadow_percent: _Optional[float] = ..., experiment: _Optional[str] = ...) -> None: ...
+    names: _router_pb2.VariantNames
+    def __init__(self, tenant_id: _Optional[str] = ..., hybrid_enabled: _Optional[bool] = ..., percent: _Optional[float] = ..., version: _Optional[int] = ..., source: _Optional[str] = ..., switch_policy: _Optional[_Union[SwitchPolicy, str]] = ..., plan: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[RolloutStep, _Mapping]]] = ..., step: _Optional[int] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., needs_acknowledgement: _Optional[bool] = ..., emergency: _Optional[bool] = ..., step_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seconds_left: _Optional[int] = ..., samples_left: _Optional[int] = ..., auto_advance: _Optional[bool] = ..., always_hybrid: _Optional[_Iterable[str]] = ..., shadow_percent: _Optional[float] = ..., experiment: _Optional[str] = ..., names: _Optional[_Union[_router_pb2.VariantNames, _Mapping]] = ...) -> None: ...
 
 class GetRolloutRequest(_message.Message):
     __slots__ = ("tenant_id",)
@@ -238,8 +240,15 @@ class Comparison(_message.Message):
     def __init__(self, old_error_rate: _Optional[str] = ..., hybrid_error_rate: _Optional[str] = ..., time_improvement: _Optional[str] = ..., recommendation: _Optional[str] = ...) -> None: ...
 
 class SystemDetail(_message.Message):
-    __slots__ = ("p50_time", "p95_time", "p99_time", "rescued", "fallback_levels", "templates", "escalations", "asked_again", "cache_hits", "cost_usd", "conversations")
+    __slots__ = ("p50_time", "p95_time", "p99_time", "rescued", "fallback_levels", "templates", "escalations", "asked_again", "cache_hits", "cost_usd", "conversations", "rated_good", "rated_bad", "bad_reasons", "abandoned")
     class FallbackLevelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class BadReasonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -257,6 +266,10 @@ class SystemDetail(_message.Message):
     CACHE_HITS_FIELD_NUMBER: _ClassVar[int]
     COST_USD_FIELD_NUMBER: _ClassVar[int]
     CONVERSATIONS_FIELD_NUMBER: _ClassVar[int]
+    RATED_GOOD_FIELD_NUMBER: _ClassVar[int]
+    RATED_BAD_FIELD_NUMBER: _ClassVar[int]
+    BAD_REASONS_FIELD_NUMBER: _ClassVar[int]
+    ABANDONED_FIELD_NUMBER: _ClassVar[int]
     p50_time: float
     p95_time: float
     p99_time: float
@@ -268,7 +281,11 @@ class SystemDetail(_message.Message):
     cache_hits: int
     cost_usd: float
     conversations: int
-    def __init__(self, p50_time: _Optional[float] = ..., p95_time: _Optional[float] = ..., p99_time: _Optional[float] = ..., rescued: _Optional[int] = ..., fallback_levels: _Optional[_Mapping[str, int]] = ..., templates: _Optional[int] = ..., escalations: _Optional[int] = ..., asked_again: _Optional[int] = ..., cache_hits: _Optional[int] = ..., cost_usd: _Optional[float] = ..., conversations: _Optional[int] = ...) -> None: ...
+    rated_good: int
+    rated_bad: int
+    bad_reasons: _containers.ScalarMap[str, int]
+    abandoned: int
+    def __init__(self, p50_time: _Optional[float] = ..., p95_time: _Optional[float] = ..., p99_time: _Optional[float] = ..., rescued: _Optional[int] = ..., fallback_levels: _Optional[_Mapping[str, int]] = ..., templates: _Optional[int] = ..., escalations: _Optional[int] = ..., asked_again: _Optional[int] = ..., cache_hits: _Optional[int] = ..., cost_usd: _Optional[float] = ..., conversations: _Optional[int] = ..., rated_good: _Optional[int] = ..., rated_bad: _Optional[int] = ..., bad_reasons: _Optional[_Mapping[str, int]] = ..., abandoned: _Optional[int] = ...) -> None: ...
 
 class Evidence(_message.Message):
     __slots__ = ("harm", "better", "sample_ratio_p", "risk_ratio_upper")
@@ -316,18 +333,20 @@ class GetMetricsRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., window: _Optional[str] = ..., detail: _Optional[bool] = ...) -> None: ...
 
 class GetMetricsResponse(_message.Message):
-    __slots__ = ("hybrid_enabled", "old_system", "hybrid_system", "comparison", "detail")
+    __slots__ = ("hybrid_enabled", "old_system", "hybrid_system", "comparison", "detail", "names")
     HYBRID_ENABLED_FIELD_NUMBER: _ClassVar[int]
     OLD_SYSTEM_FIELD_NUMBER: _ClassVar[int]
     HYBRID_SYSTEM_FIELD_NUMBER: _ClassVar[int]
     COMPARISON_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
     hybrid_enabled: bool
     old_system: SystemMetrics
     hybrid_system: SystemMetrics
     comparison: Comparison
     detail: MetricsDetail
-    def __init__(self, hybrid_enabled: _Optional[bool] = ..., old_system: _Optional[_Union[SystemMetrics, _Mapping]] = ..., hybrid_system: _Optional[_Union[SystemMetrics, _Mapping]] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ..., detail: _Optional[_Union[MetricsDetail, _Mapping]] = ...) -> None: ...
+    names: _router_pb2.VariantNames
+    def __init__(self, hybrid_enabled: _Optional[bool] = ..., old_system: _Optional[_Union[SystemMetrics, _Mapping]] = ..., hybrid_system: _Optional[_Union[SystemMetrics, _Mapping]] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ..., detail: _Optional[_Union[MetricsDetail, _Mapping]] = ..., names: _Optional[_Union[_router_pb2.VariantNames, _Mapping]] = ...) -> None: ...
 
 class ResetMetricsRequest(_message.Message):
     __slots__ = ("tenant_id", "reason")
@@ -426,15 +445,17 @@ class ExplainAssignmentRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ...) -> None: ...
 
 class ExplainAssignmentResponse(_message.Message):
-    __slots__ = ("variant", "bucket", "percent", "decided_by", "unit_kind")
+    __slots__ = ("variant", "bucket", "percent", "decided_by", "unit_kind", "names")
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     BUCKET_FIELD_NUMBER: _ClassVar[int]
     PERCENT_FIELD_NUMBER: _ClassVar[int]
     DECIDED_BY_FIELD_NUMBER: _ClassVar[int]
     UNIT_KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
     variant: _router_pb2.Variant
     bucket: int
     percent: float
     decided_by: str
     unit_kind: str
-    def __init__(self, variant: _Optional[_Union[_router_pb2.Variant, str]] = ..., bucket: _Optional[int] = ..., percent: _Optional[float] = ..., decided_by: _Optional[str] = ..., unit_kind: _Optional[str] = ...) -> None: ...
+    names: _router_pb2.VariantNames
+    def __init__(self, variant: _Optional[_Union[_router_pb2.Variant, str]] = ..., bucket: _Optional[int] = ..., percent: _Optional[float] = ..., decided_by: _Optional[str] = ..., unit_kind: _Optional[str] = ..., names: _Optional[_Union[_router_pb2.VariantNames, _Mapping]] = ...) -> None: ...

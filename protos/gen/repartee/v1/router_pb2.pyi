@@ -32,6 +32,22 @@ class Stored(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STORED_DURABLE: _ClassVar[Stored]
     STORED_PENDING: _ClassVar[Stored]
     STORED_MEMORY: _ClassVar[Stored]
+
+class Rating(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RATING_UNSPECIFIED: _ClassVar[Rating]
+    RATING_GOOD: _ClassVar[Rating]
+    RATING_BAD: _ClassVar[Rating]
+
+class RatingReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RATING_REASON_UNSPECIFIED: _ClassVar[RatingReason]
+    RATING_REASON_WRONG: _ClassVar[RatingReason]
+    RATING_REASON_OFF_TOPIC: _ClassVar[RatingReason]
+    RATING_REASON_UNCLEAR: _ClassVar[RatingReason]
+    RATING_REASON_SLOW: _ClassVar[RatingReason]
+    RATING_REASON_TONE: _ClassVar[RatingReason]
+    RATING_REASON_OTHER: _ClassVar[RatingReason]
 VARIANT_UNSPECIFIED: Variant
 VARIANT_CLASSIC: Variant
 VARIANT_HYBRID: Variant
@@ -44,6 +60,24 @@ STORED_UNSPECIFIED: Stored
 STORED_DURABLE: Stored
 STORED_PENDING: Stored
 STORED_MEMORY: Stored
+RATING_UNSPECIFIED: Rating
+RATING_GOOD: Rating
+RATING_BAD: Rating
+RATING_REASON_UNSPECIFIED: RatingReason
+RATING_REASON_WRONG: RatingReason
+RATING_REASON_OFF_TOPIC: RatingReason
+RATING_REASON_UNCLEAR: RatingReason
+RATING_REASON_SLOW: RatingReason
+RATING_REASON_TONE: RatingReason
+RATING_REASON_OTHER: RatingReason
+
+class VariantNames(_message.Message):
+    __slots__ = ("classic", "hybrid")
+    CLASSIC_FIELD_NUMBER: _ClassVar[int]
+    HYBRID_FIELD_NUMBER: _ClassVar[int]
+    classic: str
+    hybrid: str
+    def __init__(self, classic: _Optional[str] = ..., hybrid: _Optional[str] = ...) -> None: ...
 
 class CacheOutcome(_message.Message):
     __slots__ = ("hit", "type", "confidence", "entry_id", "age_seconds", "miss_reason")
@@ -236,3 +270,25 @@ class AmendReplyResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     changed: bool
     def __init__(self, changed: _Optional[bool] = ...) -> None: ...
+
+class RateReplyRequest(_message.Message):
+    __slots__ = ("tenant_id", "conversation_id", "turn_id", "rating", "reason")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    RATING_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    conversation_id: str
+    turn_id: str
+    rating: Rating
+    reason: RatingReason
+    def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., turn_id: _Optional[str] = ..., rating: _Optional[_Union[Rating, str]] = ..., reason: _Optional[_Union[RatingReason, str]] = ...) -> None: ...
+
+class RateReplyResponse(_message.Message):
+    __slots__ = ("counted", "rating")
+    COUNTED_FIELD_NUMBER: _ClassVar[int]
+    RATING_FIELD_NUMBER: _ClassVar[int]
+    counted: bool
+    rating: Rating
+    def __init__(self, counted: _Optional[bool] = ..., rating: _Optional[_Union[Rating, str]] = ...) -> None: ...

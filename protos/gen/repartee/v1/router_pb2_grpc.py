@@ -55,6 +55,11 @@ class RouterServiceStub:
                 request_serializer=repartee_dot_v1_dot_router__pb2.AmendReplyRequest.SerializeToString,
                 response_deserializer=repartee_dot_v1_dot_router__pb2.AmendReplyResponse.FromString,
                 _registered_method=True)
+        self.RateReply = channel.unary_unary(
+                '/repartee.v1.RouterService/RateReply',
+                request_serializer=repartee_dot_v1_dot_router__pb2.RateReplyRequest.SerializeToString,
+                response_deserializer=repartee_dot_v1_dot_router__pb2.RateReplyResponse.FromString,
+                _registered_method=True)
         self.DeleteConversation = channel.unary_unary(
                 '/repartee.v1.RouterService/DeleteConversation',
                 request_serializer=repartee_dot_v1_dot_router__pb2.DeleteConversationRequest.SerializeToString,
@@ -98,6 +103,14 @@ class RouterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RateReply(self, request, context):
+        """Counts what the customer thought of a reply, for the variant that the turn was assigned to; no text is taken. The
+        first rating of a turn stands. NOT_FOUND (TURN_NOT_FOUND), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteConversation(self, request, context):
         """Deletes a conversation, or all of a customer's; what it removed is gone everywhere when it returns.
         """
@@ -127,6 +140,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.AmendReply,
                     request_deserializer=repartee_dot_v1_dot_router__pb2.AmendReplyRequest.FromString,
                     response_serializer=repartee_dot_v1_dot_router__pb2.AmendReplyResponse.SerializeToString,
+            ),
+            'RateReply': grpc.unary_unary_rpc_method_handler(
+                    servicer.RateReply,
+                    request_deserializer=repartee_dot_v1_dot_router__pb2.RateReplyRequest.FromString,
+                    response_serializer=repartee_dot_v1_dot_router__pb2.RateReplyResponse.SerializeToString,
             ),
             'DeleteConversation': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteConversation,
@@ -243,6 +261,33 @@ class RouterService:
             '/repartee.v1.RouterService/AmendReply',
             repartee_dot_v1_dot_router__pb2.AmendReplyRequest.SerializeToString,
             repartee_dot_v1_dot_router__pb2.AmendReplyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RateReply(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/repartee.v1.RouterService/RateReply',
+            repartee_dot_v1_dot_router__pb2.RateReplyRequest.SerializeToString,
+            repartee_dot_v1_dot_router__pb2.RateReplyResponse.FromString,
             options,
             channel_credentials,
             insecure,

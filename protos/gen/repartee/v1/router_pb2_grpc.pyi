@@ -47,6 +47,10 @@ class RouterServiceStub:
     """Keeps of a spoken reply what was heard before the caller spoke over it; state and kept reply stay as they are.
     NOT_FOUND (TURN_NOT_FOUND), INVALID_ARGUMENT (NOT_A_BEGINNING), UNAVAILABLE (STORE_UNAVAILABLE).
     """
+    RateReply: _grpc.UnaryUnaryMultiCallable[_router_pb2.RateReplyRequest, _router_pb2.RateReplyResponse]
+    """Counts what the customer thought of a reply, for the variant that the turn was assigned to; no text is taken. The
+    first rating of a turn stands. NOT_FOUND (TURN_NOT_FOUND), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
     DeleteConversation: _grpc.UnaryUnaryMultiCallable[_router_pb2.DeleteConversationRequest, _router_pb2.DeleteConversationResponse]
     """Deletes a conversation, or all of a customer's; what it removed is gone everywhere when it returns."""
 
@@ -68,6 +72,10 @@ class RouterServiceAsyncStub(RouterServiceStub):
     AmendReply: _aio.UnaryUnaryMultiCallable[_router_pb2.AmendReplyRequest, _router_pb2.AmendReplyResponse]  # type: ignore[assignment]
     """Keeps of a spoken reply what was heard before the caller spoke over it; state and kept reply stay as they are.
     NOT_FOUND (TURN_NOT_FOUND), INVALID_ARGUMENT (NOT_A_BEGINNING), UNAVAILABLE (STORE_UNAVAILABLE).
+    """
+    RateReply: _aio.UnaryUnaryMultiCallable[_router_pb2.RateReplyRequest, _router_pb2.RateReplyResponse]  # type: ignore[assignment]
+    """Counts what the customer thought of a reply, for the variant that the turn was assigned to; no text is taken. The
+    first rating of a turn stands. NOT_FOUND (TURN_NOT_FOUND), UNAVAILABLE (STORE_UNAVAILABLE).
     """
     DeleteConversation: _aio.UnaryUnaryMultiCallable[_router_pb2.DeleteConversationRequest, _router_pb2.DeleteConversationResponse]  # type: ignore[assignment]
     """Deletes a conversation, or all of a customer's; what it removed is gone everywhere when it returns."""
@@ -111,6 +119,16 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_router_pb2.AmendReplyResponse, _abc.Awaitable[_router_pb2.AmendReplyResponse]]:
         """Keeps of a spoken reply what was heard before the caller spoke over it; state and kept reply stay as they are.
         NOT_FOUND (TURN_NOT_FOUND), INVALID_ARGUMENT (NOT_A_BEGINNING), UNAVAILABLE (STORE_UNAVAILABLE).
+        """
+
+    @_abc_1.abstractmethod
+    def RateReply(
+        self,
+        request: _router_pb2.RateReplyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_router_pb2.RateReplyResponse, _abc.Awaitable[_router_pb2.RateReplyResponse]]:
+        """Counts what the customer thought of a reply, for the variant that the turn was assigned to; no text is taken. The
+        first rating of a turn stands. NOT_FOUND (TURN_NOT_FOUND), UNAVAILABLE (STORE_UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19repartee/v1/tenants.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x01\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x13\n\x0b\x62undle_yaml\x18\x06 \x01(\t\"3\n\rBundleProblem\x12\r\n\x05place\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\xa2\x01\n\x10PutTenantRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x62undle_yaml\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0bsource_name\x18\x03 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\r\x12\x14\n\x06reason\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"I\n\x11PutTenantResponse\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.repartee.v1.Tenant\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\"+\n\x10GetTenantRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"8\n\x11GetTenantResponse\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.repartee.v1.Tenant\";\n\x12ListTenantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.repartee.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x13\x44\x65leteTenantRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x16\n\x14\x44\x65leteTenantResponse\"w\n\x12SetTemplateRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06\x61\x63tion\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06locale\x18\x04 \x01(\t\x12\x14\n\x06reason\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\"&\n\x13SetTemplateResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\"\xe3\x01\n\x11\x41\x64\x64RepliesRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06intent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07replies\x18\x03 \x03(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x04mode\x18\x04 \x01(\x0e\x32#.repartee.v1.AddRepliesRequest.Mode\x12\x14\n\x06reason\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\"?\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMODE_APPEND\x10\x01\x12\x10\n\x0cMODE_REPLACE\x10\x02\"7\n\x12\x41\x64\x64RepliesResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x10\n\x08warnings\x18\x02 \x03(\t\"\x96\x01\n\x11QueryUsageRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08group_by\x18\x04 \x03(\t\"\x97\x03\n\x08UsageRow\x12/\n\x05group\x18\x01 \x03(\x0b\x32 .repartee.v1.UsageRow.GroupEntry\x12\x15\n\rconversations\x18\x02 \x01(\r\x12\x10\n\x08messages\x18\x03 \x01(\r\x12\x0e\n\x06\x65rrors\x18\x04 \x01(\r\x12\x13\n\x0b\x65scalations\x18\x05 \x01(\r\x12\x12\n\ncache_hits\x18\x06 \x01(\r\x12\x15\n\rprompt_tokens\x18\x07 \x01(\x01\x12\x19\n\x11\x63ompletion_tokens\x18\x08 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\t \x01(\x01\x12\x10\n\x08p50_time\x18\n \x01(\x01\x12\x10\n\x08p95_time\x18\x0b \x01(\x01\x12\x10\n\x08p99_time\x18\x0c \x01(\x01\x12\x15\n\rwasted_tokens\x18\r \x01(\x01\x12\r\n\x05\x63\x61lls\x18\x0e \x01(\r\x12\x12\n\nconfidence\x18\x0f \x01(\x01\x12\x16\n\x0eunpriced_calls\x18\x10 \x01(\r\x1a,\n\nGroupEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x12QueryUsageResponse\x12#\n\x04rows\x18\x01 \x03(\x0b\x32\x15.repartee.v1.UsageRow2\x88\x04\n\rTenantService\x12O\n\tPutTenant\x12\x1d.repartee.v1.PutTenantRequest\x1a\x1e.repartee.v1.PutTenantResponse\"\x03\x90\x02\x02\x12O\n\tGetTenant\x12\x1d.repartee.v1.GetTenantRequest\x1a\x1e.repartee.v1.GetTenantResponse\"\x03\x90\x02\x01\x12U\n\x0bListTenants\x12\x1f.repartee.v1.ListTenantsRequest\x1a .repartee.v1.ListTenantsResponse\"\x03\x90\x02\x01\x12X\n\x0c\x44\x65leteTenant\x12 .repartee.v1.DeleteTenantRequest\x1a!.repartee.v1.DeleteTenantResponse\"\x03\x90\x02\x02\x12U\n\x0bSetTemplate\x12\x1f.repartee.v1.SetTemplateRequest\x1a .repartee.v1.SetTemplateResponse\"\x03\x90\x02\x02\x12M\n\nAddReplies\x12\x1e.repartee.v1.AddRepliesRequest\x1a\x1f.repartee.v1.AddRepliesResponse2b\n\x0cUsageService\x12R\n\nQueryUsage\x12\x1e.repartee.v1.QueryUsageRequest\x1a\x1f.repartee.v1.QueryUsageResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19repartee/v1/tenants.proto\x12\x0brepartee.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x01\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x13\n\x0b\x62undle_yaml\x18\x06 \x01(\t\"3\n\rBundleProblem\x12\r\n\x05place\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\xa2\x01\n\x10PutTenantRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x62undle_yaml\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0bsource_name\x18\x03 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\r\x12\x14\n\x06reason\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"I\n\x11PutTenantResponse\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.repartee.v1.Tenant\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\"+\n\x10GetTenantRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"j\n\x0eOverrideChange\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x0e\n\x06reason\x18\x04 \x01(\t\"m\n\x10TemplateOverride\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x0e\n\x06locale\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12+\n\x06\x63hange\x18\x04 \x01(\x0b\x32\x1b.repartee.v1.OverrideChange\"q\n\x0fRepliesOverride\x12\x0e\n\x06intent\x18\x01 \x01(\t\x12\x10\n\x08replaces\x18\x02 \x01(\x08\x12\x0f\n\x07replies\x18\x03 \x03(\t\x12+\n\x06\x63hange\x18\x04 \x01(\x0b\x32\x1b.repartee.v1.OverrideChange\"\x99\x01\n\x11GetTenantResponse\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.repartee.v1.Tenant\x12\x30\n\ttemplates\x18\x02 \x03(\x0b\x32\x1d.repartee.v1.TemplateOverride\x12-\n\x07replies\x18\x03 \x03(\x0b\x32\x1c.repartee.v1.RepliesOverride\";\n\x12ListTenantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.repartee.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x13\x44\x65leteTenantRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x16\n\x14\x44\x65leteTenantResponse\"w\n\x12SetTemplateRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06\x61\x63tion\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06locale\x18\x04 \x01(\t\x12\x14\n\x06reason\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\"&\n\x13SetTemplateResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\"\xe3\x01\n\x11\x41\x64\x64RepliesRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06intent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07replies\x18\x03 \x03(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x04mode\x18\x04 \x01(\x0e\x32#.repartee.v1.AddRepliesRequest.Mode\x12\x14\n\x06reason\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\"?\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMODE_APPEND\x10\x01\x12\x10\n\x0cMODE_REPLACE\x10\x02\"7\n\x12\x41\x64\x64RepliesResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x10\n\x08warnings\x18\x02 \x03(\t\"\x96\x01\n\x11QueryUsageRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08group_by\x18\x04 \x03(\t\"\xd1\x03\n\x08UsageRow\x12/\n\x05group\x18\x01 \x03(\x0b\x32 .repartee.v1.UsageRow.GroupEntry\x12\x15\n\rconversations\x18\x02 \x01(\r\x12\x10\n\x08messages\x18\x03 \x01(\r\x12\x0e\n\x06\x65rrors\x18\x04 \x01(\r\x12\x13\n\x0b\x65scalations\x18\x05 \x01(\r\x12\x12\n\ncache_hits\x18\x06 \x01(\r\x12\x15\n\rprompt_tokens\x18\x07 \x01(\x01\x12\x19\n\x11\x63ompletion_tokens\x18\x08 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\t \x01(\x01\x12\x10\n\x08p50_time\x18\n \x01(\x01\x12\x10\n\x08p95_time\x18\x0b \x01(\x01\x12\x10\n\x08p99_time\x18\x0c \x01(\x01\x12\x15\n\rwasted_tokens\x18\r \x01(\x01\x12\r\n\x05\x63\x61lls\x18\x0e \x01(\r\x12\x12\n\nconfidence\x18\x0f \x01(\x01\x12\x16\n\x0eunpriced_calls\x18\x10 \x01(\r\x12\x12\n\nrated_good\x18\x11 \x01(\r\x12\x11\n\trated_bad\x18\x12 \x01(\r\x12\x11\n\tabandoned\x18\x13 \x01(\r\x1a,\n\nGroupEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x12QueryUsageResponse\x12#\n\x04rows\x18\x01 \x03(\x0b\x32\x15.repartee.v1.UsageRow2\x88\x04\n\rTenantService\x12O\n\tPutTenant\x12\x1d.repartee.v1.PutTenantRequest\x1a\x1e.repartee.v1.PutTenantResponse\"\x03\x90\x02\x02\x12O\n\tGetTenant\x12\x1d.repartee.v1.GetTenantRequest\x1a\x1e.repartee.v1.GetTenantResponse\"\x03\x90\x02\x01\x12U\n\x0bListTenants\x12\x1f.repartee.v1.ListTenantsRequest\x1a .repartee.v1.ListTenantsResponse\"\x03\x90\x02\x01\x12X\n\x0c\x44\x65leteTenant\x12 .repartee.v1.DeleteTenantRequest\x1a!.repartee.v1.DeleteTenantResponse\"\x03\x90\x02\x02\x12U\n\x0bSetTemplate\x12\x1f.repartee.v1.SetTemplateRequest\x1a .repartee.v1.SetTemplateResponse\"\x03\x90\x02\x02\x12M\n\nAddReplies\x12\x1e.repartee.v1.AddRepliesRequest\x1a\x1f.repartee.v1.AddRepliesResponse2b\n\x0cUsageService\x12R\n\nQueryUsage\x12\x1e.repartee.v1.QueryUsageRequest\x1a\x1f.repartee.v1.QueryUsageResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -83,36 +83,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUTTENANTRESPONSE']._serialized_end=553
   _globals['_GETTENANTREQUEST']._serialized_start=555
   _globals['_GETTENANTREQUEST']._serialized_end=598
-  _globals['_GETTENANTRESPONSE']._serialized_start=600
-  _globals['_GETTENANTRESPONSE']._serialized_end=656
-  _globals['_LISTTENANTSREQUEST']._serialized_start=658
-  _globals['_LISTTENANTSREQUEST']._serialized_end=717
-  _globals['_LISTTENANTSRESPONSE']._serialized_start=719
-  _globals['_LISTTENANTSRESPONSE']._serialized_end=803
-  _globals['_DELETETENANTREQUEST']._serialized_start=805
-  _globals['_DELETETENANTREQUEST']._serialized_end=873
-  _globals['_DELETETENANTRESPONSE']._serialized_start=875
-  _globals['_DELETETENANTRESPONSE']._serialized_end=897
-  _globals['_SETTEMPLATEREQUEST']._serialized_start=899
-  _globals['_SETTEMPLATEREQUEST']._serialized_end=1018
-  _globals['_SETTEMPLATERESPONSE']._serialized_start=1020
-  _globals['_SETTEMPLATERESPONSE']._serialized_end=1058
-  _globals['_ADDREPLIESREQUEST']._serialized_start=1061
-  _globals['_ADDREPLIESREQUEST']._serialized_end=1288
-  _globals['_ADDREPLIESREQUEST_MODE']._serialized_start=1225
-  _globals['_ADDREPLIESREQUEST_MODE']._serialized_end=1288
-  _globals['_ADDREPLIESRESPONSE']._serialized_start=1290
-  _globals['_ADDREPLIESRESPONSE']._serialized_end=1345
-  _globals['_QUERYUSAGEREQUEST']._serialized_start=1348
-  _globals['_QUERYUSAGEREQUEST']._serialized_end=1498
-  _globals['_USAGEROW']._serialized_start=1501
-  _globals['_USAGEROW']._serialized_end=1908
-  _globals['_USAGEROW_GROUPENTRY']._serialized_start=1864
-  _globals['_USAGEROW_GROUPENTRY']._serialized_end=1908
-  _globals['_QUERYUSAGERESPONSE']._serialized_start=1910
-  _globals['_QUERYUSAGERESPONSE']._serialized_end=1967
-  _globals['_TENANTSERVICE']._serialized_start=1970
-  _globals['_TENANTSERVICE']._serialized_end=2490
-  _globals['_USAGESERVICE']._serialized_start=2492
-  _globals['_USAGESERVICE']._serialized_end=2590
+  _globals['_OVERRIDECHANGE']._serialized_start=600
+  _globals['_OVERRIDECHANGE']._serialized_end=706
+  _globals['_TEMPLATEOVERRIDE']._serialized_start=708
+  _globals['_TEMPLATEOVERRIDE']._serialized_end=817
+  _globals['_REPLIESOVERRIDE']._serialized_start=819
+  _globals['_REPLIESOVERRIDE']._serialized_end=932
+  _globals['_GETTENANTRESPONSE']._serialized_start=935
+  _globals['_GETTENANTRESPONSE']._serialized_end=1088
+  _globals['_LISTTENANTSREQUEST']._serialized_start=1090
+  _globals['_LISTTENANTSREQUEST']._serialized_end=1149
+  _globals['_LISTTENANTSRESPONSE']._serialized_start=1151
+  _globals['_LISTTENANTSRESPONSE']._serialized_end=1235
+  _globals['_DELETETENANTREQUEST']._serialized_start=1237
+  _globals['_DELETETENANTREQUEST']._serialized_end=1305
+  _globals['_DELETETENANTRESPONSE']._serialized_start=1307
+  _globals['_DELETETENANTRESPONSE']._serialized_end=1329
+  _globals['_SETTEMPLATEREQUEST']._serialized_start=1331
+  _globals['_SETTEMPLATEREQUEST']._serialized_end=1450
+  _globals['_SETTEMPLATERESPONSE']._serialized_start=1452
+  _globals['_SETTEMPLATERESPONSE']._serialized_end=1490
+  _globals['_ADDREPLIESREQUEST']._serialized_start=1493
+  _globals['_ADDREPLIESREQUEST']._serialized_end=1720
+  _globals['_ADDREPLIESREQUEST_MODE']._serialized_start=1657
+  _globals['_ADDREPLIESREQUEST_MODE']._serialized_end=1720
+  _globals['_ADDREPLIESRESPONSE']._serialized_start=1722
+  _globals['_ADDREPLIESRESPONSE']._serialized_end=1777
+  _globals['_QUERYUSAGEREQUEST']._serialized_start=1780
+  _globals['_QUERYUSAGEREQUEST']._serialized_end=1930
+  _globals['_USAGEROW']._serialized_start=1933
+  _globals['_USAGEROW']._serialized_end=2398
+  _globals['_USAGEROW_GROUPENTRY']._serialized_start=2354
+  _globals['_USAGEROW_GROUPENTRY']._serialized_end=2398
+  _globals['_QUERYUSAGERESPONSE']._serialized_start=2400
+  _globals['_QUERYUSAGERESPONSE']._serialized_end=2457
+  _globals['_TENANTSERVICE']._serialized_start=2460
+  _globals['_TENANTSERVICE']._serialized_end=2980
+  _globals['_USAGESERVICE']._serialized_start=2982
+  _globals['_USAGESERVICE']._serialized_end=3080
 # @@protoc_insertion_point(module_scope)

@@ -65,11 +65,51 @@ class GetTenantRequest(_message.Message):
     tenant_id: str
     def __init__(self, tenant_id: _Optional[str] = ...) -> None: ...
 
+class OverrideChange(_message.Message):
+    __slots__ = ("actor", "time", "version", "reason")
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    actor: str
+    time: _timestamp_pb2.Timestamp
+    version: int
+    reason: str
+    def __init__(self, actor: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class TemplateOverride(_message.Message):
+    __slots__ = ("action", "locale", "text", "change")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    LOCALE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    action: str
+    locale: str
+    text: str
+    change: OverrideChange
+    def __init__(self, action: _Optional[str] = ..., locale: _Optional[str] = ..., text: _Optional[str] = ..., change: _Optional[_Union[OverrideChange, _Mapping]] = ...) -> None: ...
+
+class RepliesOverride(_message.Message):
+    __slots__ = ("intent", "replaces", "replies", "change")
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_FIELD_NUMBER: _ClassVar[int]
+    REPLIES_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    intent: str
+    replaces: bool
+    replies: _containers.RepeatedScalarFieldContainer[str]
+    change: OverrideChange
+    def __init__(self, intent: _Optional[str] = ..., replaces: _Optional[bool] = ..., replies: _Optional[_Iterable[str]] = ..., change: _Optional[_Union[OverrideChange, _Mapping]] = ...) -> None: ...
+
 class GetTenantResponse(_message.Message):
-    __slots__ = ("tenant",)
+    __slots__ = ("tenant", "templates", "replies")
     TENANT_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATES_FIELD_NUMBER: _ClassVar[int]
+    REPLIES_FIELD_NUMBER: _ClassVar[int]
     tenant: Tenant
-    def __init__(self, tenant: _Optional[_Union[Tenant, _Mapping]] = ...) -> None: ...
+    templates: _containers.RepeatedCompositeFieldContainer[TemplateOverride]
+    replies: _containers.RepeatedCompositeFieldContainer[RepliesOverride]
+    def __init__(self, tenant: _Optional[_Union[Tenant, _Mapping]] = ..., templates: _Optional[_Iterable[_Union[TemplateOverride, _Mapping]]] = ..., replies: _Optional[_Iterable[_Union[RepliesOverride, _Mapping]]] = ...) -> None: ...
 
 class ListTenantsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
@@ -162,7 +202,7 @@ class QueryUsageRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., group_by: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UsageRow(_message.Message):
-    __slots__ = ("group", "conversations", "messages", "errors", "escalations", "cache_hits", "prompt_tokens", "completion_tokens", "cost_usd", "p50_time", "p95_time", "p99_time", "wasted_tokens", "calls", "confidence", "unpriced_calls")
+    __slots__ = ("group", "conversations", "messages", "errors", "escalations", "cache_hits", "prompt_tokens", "completion_tokens", "cost_usd", "p50_time", "p95_time", "p99_time", "wasted_tokens", "calls", "confidence", "unpriced_calls", "rated_good", "rated_bad", "abandoned")
     class GroupEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +226,9 @@ class UsageRow(_message.Message):
     CALLS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     UNPRICED_CALLS_FIELD_NUMBER: _ClassVar[int]
+    RATED_GOOD_FIELD_NUMBER: _ClassVar[int]
+    RATED_BAD_FIELD_NUMBER: _ClassVar[int]
+    ABANDONED_FIELD_NUMBER: _ClassVar[int]
     group: _containers.ScalarMap[str, str]
     conversations: int
     messages: int
@@ -202,7 +245,10 @@ class UsageRow(_message.Message):
     calls: int
     confidence: float
     unpriced_calls: int
-    def __init__(self, group: _Optional[_Mapping[str, str]] = ..., conversations: _Optional[int] = ..., messages: _Optional[int] = ..., errors: _Optional[int] = ..., escalations: _Optional[int] = ..., cache_hits: _Optional[int] = ..., prompt_tokens: _Optional[float] = ..., completion_tokens: _Optional[float] = ..., cost_usd: _Optional[float] = ..., p50_time: _Optional[float] = ..., p95_time: _Optional[float] = ..., p99_time: _Optional[float] = ..., wasted_tokens: _Optional[float] = ..., calls: _Optional[int] = ..., confidence: _Optional[float] = ..., unpriced_calls: _Optional[int] = ...) -> None: ...
+    rated_good: int
+    rated_bad: int
+    abandoned: int
+    def __init__(self, group: _Optional[_Mapping[str, str]] = ..., conversations: _Optional[int] = ..., messages: _Optional[int] = ..., errors: _Optional[int] = ..., escalations: _Optional[int] = ..., cache_hits: _Optional[int] = ..., prompt_tokens: _Optional[float] = ..., completion_tokens: _Optional[float] = ..., cost_usd: _Optional[float] = ..., p50_time: _Optional[float] = ..., p95_time: _Optional[float] = ..., p99_time: _Optional[float] = ..., wasted_tokens: _Optional[float] = ..., calls: _Optional[int] = ..., confidence: _Optional[float] = ..., unpriced_calls: _Optional[int] = ..., rated_good: _Optional[int] = ..., rated_bad: _Optional[int] = ..., abandoned: _Optional[int] = ...) -> None: ...
 
 class QueryUsageResponse(_message.Message):
     __slots__ = ("rows",)

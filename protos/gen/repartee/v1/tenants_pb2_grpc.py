@@ -80,7 +80,8 @@ class TenantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTenant(self, request, context):
-        """Returns a tenant. NOT_FOUND (TENANT_NOT_FOUND).
+        """Returns a tenant, and what was set beside its bundle. NOT_FOUND (TENANT_NOT_FOUND), UNAVAILABLE (STORE_UNAVAILABLE,
+        TENANT_BUNDLE_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,9 @@ class TenantServiceStub:
     field being the place; the previous version stays. ABORTED (VERSION_MISMATCH). UNAVAILABLE (STORE_UNAVAILABLE).
     """
     GetTenant: _grpc.UnaryUnaryMultiCallable[_tenants_pb2.GetTenantRequest, _tenants_pb2.GetTenantResponse]
-    """Returns a tenant. NOT_FOUND (TENANT_NOT_FOUND)."""
+    """Returns a tenant, and what was set beside its bundle. NOT_FOUND (TENANT_NOT_FOUND), UNAVAILABLE (STORE_UNAVAILABLE,
+    TENANT_BUNDLE_INVALID).
+    """
     ListTenants: _grpc.UnaryUnaryMultiCallable[_tenants_pb2.ListTenantsRequest, _tenants_pb2.ListTenantsResponse]
     """Pages through tenants by id."""
     DeleteTenant: _grpc.UnaryUnaryMultiCallable[_tenants_pb2.DeleteTenantRequest, _tenants_pb2.DeleteTenantResponse]
@@ -58,7 +60,9 @@ class TenantServiceAsyncStub(TenantServiceStub):
     field being the place; the previous version stays. ABORTED (VERSION_MISMATCH). UNAVAILABLE (STORE_UNAVAILABLE).
     """
     GetTenant: _aio.UnaryUnaryMultiCallable[_tenants_pb2.GetTenantRequest, _tenants_pb2.GetTenantResponse]  # type: ignore[assignment]
-    """Returns a tenant. NOT_FOUND (TENANT_NOT_FOUND)."""
+    """Returns a tenant, and what was set beside its bundle. NOT_FOUND (TENANT_NOT_FOUND), UNAVAILABLE (STORE_UNAVAILABLE,
+    TENANT_BUNDLE_INVALID).
+    """
     ListTenants: _aio.UnaryUnaryMultiCallable[_tenants_pb2.ListTenantsRequest, _tenants_pb2.ListTenantsResponse]  # type: ignore[assignment]
     """Pages through tenants by id."""
     DeleteTenant: _aio.UnaryUnaryMultiCallable[_tenants_pb2.DeleteTenantRequest, _tenants_pb2.DeleteTenantResponse]  # type: ignore[assignment]
@@ -87,7 +91,9 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tenants_pb2.GetTenantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tenants_pb2.GetTenantResponse, _abc.Awaitable[_tenants_pb2.GetTenantResponse]]:
-        """Returns a tenant. NOT_FOUND (TENANT_NOT_FOUND)."""
+        """Returns a tenant, and what was set beside its bundle. NOT_FOUND (TENANT_NOT_FOUND), UNAVAILABLE (STORE_UNAVAILABLE,
+        TENANT_BUNDLE_INVALID).
+        """
 
     @_abc_1.abstractmethod
     def ListTenants(

@@ -1,23 +1,15 @@
-"""The certificate of a server: read from files, checked, taken anew when they change, and told before it expires."""
+"""Certificates and keys as PEM files hold them: read, checked, and said to be due before they expire."""
 
 import datetime
-import logging
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-import grpc
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from libs.common.errors import PreconditionFailed
-from libs.common.process_status import DependencyState
-from libs.common.settings import ServiceSettings
-
-_LOG = logging.getLogger(__name__)
 
 # Certificates that live for a month or more are due; those of a mesh live for hours and rotate by themselves.
 _SOON_DAYS = 14
@@ -25,145 +17,125 @@ _SOON_SHARE = 1 / 3
 _DAY = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """A certificate with its key, in force from `begins_at` to `expires_at`, in seconds since 1970."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PemPaths:
+    """Where a certificate, its key and the roots that vouch for the other side are; any may be missing."""
 
-    chain: bytes
-    key: bytes
-    roots: bytes | None
+    cert: Path | None = None
+    key: Path | None = None
+    roots: Path | None = None
+    # The setting that names the roots, for those who have to replace them.
+    roots_variable: str = "REPARTEE_TLS_CA_FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """How long something that a file names holds: from `begins_at` to `expires_at`, in seconds since 1970."""
+
+    what: str
     begins_at: float
     expires_at: float
+    # What happens once it is over.
+    consequence: str
 
     def complaint(self, now: float) -> str:
         """Returns what is wrong with it at `now`; empty when nothing is."""
         if now < self.begins_at:
-            return f"The TLS certificate holds only from {_day(self.begins_at)} on: look at the clock, or replace it."
+            return f"{self.what} holds only from {day_of(self.begins_at)} on: look at the clock, or replace it."
         left = self.expires_at - now
         if left <= 0:
-            return f"The TLS certificate expired on {_day(self.expires_at)}: callers refuse this server. Replace it."
+            return f"{self.what} expired on {day_of(self.expires_at)}: {self.consequence}. Replace it."
         if left < min(_SOON_DAYS * _DAY, (self.expires_at - self.begins_at) * _SOON_SHARE):
-            return f"The TLS certificate expires on {_day(self.expires_at)}, in {left / _DAY:.1f} days: replace it."
+            return f"{self.what} expires on {day_of(self.expires_at)}, in {left / _DAY:.1f} days: replace it."
         return ""
 
 
-class CertificateFiles:
-    """The files named by the settings. `fetch` may be called from any thread; `clock` counts seconds since 1970."""
+@dataclass(frozen=True, slots=True)
+class Pems:
+    """What the files hold, and how long."""
 
-    def __init__(self, cert: Path, key: Path, roots: Path | None, *, clock: Callable[[], float] = time.time) -> None:
-        """Raises PreconditionFailed (TLS_FILES) for files that are no certificate and its key."""
-        self._cert, self._key, self._roots = cert, key, roots
-        self._clock = clock
-        self._seen = self._marks()
-        self.certificate = self._read()
+    chain: bytes | None
+    key: bytes | None
+    roots: bytes | None
+    terms: Sequence[Term]
 
-    @classmethod
-    def of(cls, settings: ServiceSettings, *, clock: Callable[[], float] = time.time) -> "CertificateFiles | None":
-        """Returns the files that the settings name, None for plaintext; raises PreconditionFailed (TLS_FILES)."""
-        cert, key = settings.tls_cert_file, settings.tls_key_file
-        if cert is None and key is None:
-            if settings.tls_ca_file is not None:
-                raise _wrong("REPARTEE_TLS_CA_FILE", "is of no use without REPARTEE_TLS_CERT_FILE")
-            return None
-        if cert is None or key is None:
-            raise PreconditionFailed(
-                "TLS_FILES", "Set both REPARTEE_TLS_CERT_FILE and REPARTEE_TLS_KEY_FILE, or neither."
-            )
-        return cls(cert, key, settings.tls_ca_file, clock=clock)
+    @property
+    def expires_at(self) -> float:
+        """When the first of it expires, in seconds since 1970; never, where there is nothing."""
+        return min((term.expires_at for term in self.terms), default=float("inf"))
 
-    def credentials(self) -> grpc.ServerCredentials:
-        """Returns credentials that follow the files. Connections that are open keep what they began with."""
-        # Its stub forgets that None keeps what is.
-        fetch = cast("Callable[[], grpc.ServerCertificateConfiguration]", self.fetch)
-        return grpc.dynamic_ssl_server_credentials(
-            _configuration(self.certificate), fetch, require_client_authentication=self._roots is not None
-        )
-
-    def fetch(self) -> grpc.ServerCertificateConfiguration | None:
-        """Returns the new certificate when the files changed and are right, None to keep what is."""
-        return _configuration(self.certificate) if self.refresh() else None
-
-    def refresh(self) -> bool:
-        """Takes changed files when they are right; else keeps what is and says so once. Returns whether they were."""
-        marks = self._marks()
-        if marks == self._seen:
-            return False
-        # Set first: several handshakes come at once, and files that are wrong are told once.
-        self._seen = marks
-        try:
-            self.certificate = self._read()
-        except PreconditionFailed as error:
-            _LOG.error("the new TLS files are not taken, the old ones stay in force: %s", error.message)
-            return False
-        _LOG.info("new TLS certificate, in force until %s", _day(self.certificate.expires_at))
-        return True
-
-    def remaining_seconds(self) -> float:
-        """Returns how long the certificate in force still holds; below 0 once it expired."""
-        return self.certificate.expires_at - self._clock()
-
-    async def tell(self) -> None:
-        """Logs what is wrong with the certificate in force, if anything is."""
-        self.refresh()
-        if complaint := self.certificate.complaint(self._clock()):
-            _LOG.warning("%s", complaint)
-
-    def state(self) -> DependencyState:
-        """Returns how the certificate is, for operators."""
-        complaint = self.certificate.complaint(self._clock())
-        until = f"In force until {_day(self.certificate.expires_at)}."
-        return DependencyState("certificate", "degraded" if complaint else "up", complaint or until)
-
-    def _marks(self) -> tuple[tuple[int, int, int] | None, ...]:
-        # A mounted Secret changes by a symbolic link, so the file behind it has another inode.
-        return tuple(_mark(path) for path in (self._cert, self._key, self._roots) if path is not None)
-
-    def _read(self) -> Certificate:
-        chain, key = _content("REPARTEE_TLS_CERT_FILE", self._cert), _content("REPARTEE_TLS_KEY_FILE", self._key)
-        roots = _content("REPARTEE_TLS_CA_FILE", self._roots) if self._roots is not None else None
-        own, *_ = _certificates("REPARTEE_TLS_CERT_FILE", chain)
-        if roots is not None:
-            _certificates("REPARTEE_TLS_CA_FILE", roots)
-        try:
-            private = load_pem_private_key(key, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise _wrong("REPARTEE_TLS_KEY_FILE", "names no PEM private key without a passphrase") from None
-        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        if private.public_key().public_bytes(*form) != own.public_key().public_bytes(*form):
-            raise _wrong("REPARTEE_TLS_KEY_FILE", "is not the key of the certificate of REPARTEE_TLS_CERT_FILE")
-        begins, expires = own.not_valid_before_utc.timestamp(), own.not_valid_after_utc.timestamp()
-        return Certificate(chain, key, roots, begins, expires)
+    def complaint(self, now: float) -> str:
+        """Returns what is wrong at `now`, in a sentence for each file; empty when nothing is."""
+        return " ".join(filter(None, (term.complaint(now) for term in self.terms)))
 
 
-def _configuration(certificate: Certificate) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration([(certificate.key, certificate.chain)], certificate.roots)
+def read_pems(paths: PemPaths, *, now: float) -> Pems:
+    """Reads and checks the files; raises PreconditionFailed (TLS_FILES) by the variable that names the wrong one.
+
+    A certificate that has expired is refused: nobody on the other side would take it. One that does not hold yet is
+    not: it will, and as a rule a clock is off.
+    """
+    chain = _content("REPARTEE_TLS_CERT_FILE", paths.cert)
+    key = _content("REPARTEE_TLS_KEY_FILE", paths.key)
+    roots = _content(paths.roots_variable, paths.roots)
+    terms: list[Term] = []
+    if chain is not None:
+        own = _certificates("REPARTEE_TLS_CERT_FILE", chain)
+        _check_key(key, own[0])
+        # A chain is as good as the first of its links to break.
+        begins = max(each.not_valid_before_utc.timestamp() for each in own)
+        expires = min(each.not_valid_after_utc.timestamp() for each in own)
+        _refuse_expired("REPARTEE_TLS_CERT_FILE", expires, now)
+        terms.append(Term("The TLS certificate", begins, expires, "callers refuse this server"))
+    if roots is not None:
+        known = _certificates(paths.roots_variable, roots)
+        # Old and new roots lie side by side while they are exchanged: the last one counts.
+        begins = min(each.not_valid_before_utc.timestamp() for each in known)
+        expires = max(each.not_valid_after_utc.timestamp() for each in known)
+        _refuse_expired(paths.roots_variable, expires, now)
+        consequence = "no certificate of the other side is accepted"
+        terms.append(Term(f"The last root of {paths.roots_variable}", begins, expires, consequence))
+    return Pems(chain, key, roots, tuple(terms))
 
 
-def _content(variable: str, path: Path) -> bytes:
+def day_of(at: float) -> str:
+    """Returns a time in seconds since 1970 for people."""
+    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def wrong_file(variable: str, how: str) -> PreconditionFailed:
+    """Returns the error of a file that cannot serve, by the variable that names it."""
+    return PreconditionFailed("TLS_FILES", f"{variable} {how}.")
+
+
+def _content(variable: str, path: Path | None) -> bytes | None:
+    if path is None:
+        return None
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _wrong(variable, f"names {str(path)!r}, which cannot be read ({error.strerror})") from None
+        raise wrong_file(variable, f"names {str(path)!r}, which cannot be read ({error.strerror})") from None
 
 
 def _certificates(variable: str, pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError:
-        raise _wrong(variable, "names no PEM certificate") from None
+        raise wrong_file(variable, "names no PEM certificate") from None
 
 
-def _wrong(variable: str, how: str) -> PreconditionFailed:
-    return PreconditionFailed("TLS_FILES", f"{variable} {how}.")
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
+def _check_key(key: bytes | None, own: x509.Certificate) -> None:
     try:
-        seen = path.stat()
-    except OSError:
-        return None
-    return seen.st_ino, seen.st_mtime_ns, seen.st_size
+        private = load_pem_private_key(key or b"", password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise wrong_file("REPARTEE_TLS_KEY_FILE", "names no PEM private key without a passphrase") from None
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if private.public_key().public_bytes(*form) != own.public_key().public_bytes(*form):
+        raise wrong_file("REPARTEE_TLS_KEY_FILE", "is not the key of the certificate of REPARTEE_TLS_CERT_FILE")
 
 
-def _day(at: float) -> str:
-    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%d %H:%M} UTC"
+def _refuse_expired(variable: str, expires_at: float, now: float) -> None:
+    if expires_at <= now:
+        raise wrong_file(
+            variable, f"names a certificate that expired on {day_of(expires_at)}: put one there that is in force"
+        )

@@ -10,6 +10,8 @@ from libs.common.settings import ServiceSettings
 
 # A stream may last this long; a connection that has reached its age waits for its streams.
 MAX_STREAM_SECONDS = 3600.0
+# gRPC lets a connection grow this much older than it is told, at most, so that not all are opened anew at once.
+_AGE_JITTER = 1.1
 
 
 def check_listening(settings: ServiceSettings, name: str) -> None:
@@ -33,7 +35,7 @@ def is_loopback_host(host: str) -> bool:
         return False
 
 
-def server_options(max_receive_bytes: int) -> list[tuple[str, int]]:
+def server_options(settings: ServiceSettings, *, max_receive_bytes: int) -> list[tuple[str, int]]:
     """Returns the limits of every server as gRPC's channel arguments."""
     return [
         # Two servers on one port would share its calls in silence.
@@ -41,8 +43,8 @@ def server_options(max_receive_bytes: int) -> list[tuple[str, int]]:
         # Bounds what one connection can ask for at once, and with it a rapid reset. Far above what a server takes
         # (`max_concurrent_calls`): beyond this one, gRPC's own clients see calls fail without a reason.
         ("grpc.max_concurrent_streams", 1000),
-        # gRPC adds 10 % of jitter. Without an age, clients never learn of new replicas.
-        ("grpc.max_connection_age_ms", 60_000),
+        # Without an age, callers that are content with the replicas they have never learn of new ones.
+        ("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000 / _AGE_JITTER)),
         ("grpc.max_connection_age_grace_ms", int(MAX_STREAM_SECONDS * 1000)),
         # Below the clients' 30 s, or they would be sent away for pinging too often.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -14,10 +14,9 @@ import grpc
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from opentelemetry.trace import Tracer
 
-from libs.common.certificates import CertificateFiles
+from libs.common.certificate_files import CertificateFiles
 from libs.common.credentials import Authenticator, open_authenticator
 from libs.common.errors import ReparteeError
 from libs.common.interceptors.admission import Load
@@ -35,6 +34,7 @@ from libs.common.logs import set_up_logging
 from libs.common.measures import Measures
 from libs.common.metrics import Meter
 from libs.common.process_status import DependencyState, StatusServicer, no_dependencies
+from libs.common.reflection import add_reflection
 from libs.common.settings import ServiceSettings, load_settings
 from libs.common.upkeep import Upkeep
 from repartee.v1 import common_pb2, common_pb2_grpc
@@ -150,10 +150,11 @@ async def running_server(
     """
     is_local = is_loopback_host(settings.host)
     check_listening(settings, name)
-    certificate = CertificateFiles.of(settings)
+    certificate, roots = CertificateFiles.of(settings), CertificateFiles.of_upstreams(settings)
+    watched = [each for each in (certificate, roots) if each is not None]
 
     def states() -> Sequence[DependencyState]:
-        return [*dependencies(), certificate.state()] if certificate is not None else dependencies()
+        return [*dependencies(), *(each.state() for each in watched)]
 
     rules = Rules(
         authenticator=authenticator
@@ -167,8 +168,8 @@ async def running_server(
         max_stream=MAX_STREAM_SECONDS,
     )
     if meter is not None:
-        _measure(meter, rules.load, states, certificate)
-    server = grpc.aio.server(options=server_options(max_receive_bytes))
+        _measure(meter, rules.load, states, watched)
+    server = grpc.aio.server(options=server_options(settings, max_receive_bytes=max_receive_bytes))
     status = Registration(
         common_pb2.DESCRIPTOR.services_by_name["StatusService"],
         common_pb2_grpc.add_StatusServiceServicer_to_server,
@@ -179,8 +180,8 @@ async def running_server(
         register(rules, each.service, each.add, each.servicer, server)
     health_servicer = _add_health(server)
     names = [each.service.full_name for each in served]
-    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    credentials = certificate.credentials() if certificate is not None else None
+    add_reflection(server, [*names, health.SERVICE_NAME])
+    credentials = certificate.server_credentials() if certificate is not None else None
     port = listen(server, settings, name, credentials=credentials)
     await server.start()
     probed = await _serve_probes(settings, name, health_servicer)
@@ -189,8 +190,8 @@ async def running_server(
     _log.info("%s %s serves on %s port %d", name, version("repartee"), settings.host, port)
     running = RunningServer(server, health_servicer, port, settings, on_stopping)
     upkeep = Upkeep(after_failure_seconds=_DAY_SECONDS)
-    if certificate is not None:
-        upkeep.start(certificate.tell, name="looking after the TLS certificate", every_seconds=_DAY_SECONDS)
+    for each in watched:
+        upkeep.start(each.tell, name="looking after TLS certificates", every_seconds=_DAY_SECONDS)
     try:
         yield running
     finally:
@@ -219,7 +220,7 @@ async def _serve_probes(settings: ServiceSettings, name: str, health_servicer: H
     """Serves health checks on a port of their own, until it is stopped; None where the settings name no port."""
     if not settings.health_port:
         return None
-    server = grpc.aio.server(options=server_options(1 << 14))
+    server = grpc.aio.server(options=server_options(settings, max_receive_bytes=1 << 14))
     cast("Any", health_pb2_grpc).add_HealthServicer_to_server(health_servicer, server)
     listen_for_probes(server, settings, name)
     await server.start()
@@ -230,14 +231,14 @@ def _measure(
     meter: Meter,
     load: Load,
     dependencies: Callable[[], Sequence[DependencyState]],
-    certificate: CertificateFiles | None,
+    certificates: Sequence[CertificateFiles],
 ) -> None:
     meter.gauge(Measures.IN_FLIGHT, lambda: [((), load.in_flight)])
     meter.gauge(
         Measures.DEPENDENCY_UP, lambda: [((each.name,), float(each.state != "degraded")) for each in dependencies()]
     )
-    if certificate is not None:
-        meter.gauge(Measures.CERTIFICATE, lambda: [((), certificate.remaining_seconds())])
+    if certificates:
+        meter.gauge(Measures.CERTIFICATE, lambda: [((), min(each.remaining_seconds() for each in certificates))])
 
 
 def _add_health(server: grpc.aio.Server) -> Health:

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,6 +48,12 @@ class ServiceSettings(BaseSettings):
     redis_prefix: str = Field("", description="Put before every key, where several systems share one Redis.")
     state_dir: Path | None = Field(None, description="Folder for what the embedded defaults keep.")
     traces: str = Field("none", description="Where spans go: `none`, `console`, `file:PATH` or `otlp`.")
+    trace_share: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the traces that begin here and are kept; a caller's trace is kept as the caller decided.",
+    )
     metrics: str = Field(
         "none", description="Where metrics go: `none`, `prometheus:PORT` for a scraped endpoint, or `otlp`."
     )
@@ -58,6 +64,13 @@ class ServiceSettings(BaseSettings):
     )
     stop_grace_seconds: float = Field(
         10.0, ge=0, le=3600, description="How long calls in flight may go on once the server stops taking new ones."
+    )
+    max_connection_age_seconds: float = Field(
+        60.0,
+        ge=1,
+        le=86_400,
+        description="How long a connection takes new calls at most: callers that open another find new replicas. "
+        "What has begun on it goes on.",
     )
     max_concurrent_calls: int = Field(
         256, ge=1, description="Calls in flight above which new ones are refused with OVERLOADED."
@@ -83,15 +96,16 @@ class ServiceSettings(BaseSettings):
 _S = TypeVar("_S", bound=BaseSettings)
 
 
-def load_settings(cls: type[_S]) -> _S:
+def load_settings(cls: type[_S], **given: Any) -> _S:
     """Returns settings from the environment, and secrets from files where REPARTEE_SECRETS_DIR names their folder.
 
-    A file is named like its variable, such as `repartee_redis_url`; the environment wins over it.
+    A file is named like its variable, such as `repartee_redis_url`; the environment wins over it, and what is `given`
+    by field's name over both.
     When they are not right, says so on stderr in one sentence per variable and exits with status 2; values are not
     shown, because some are secrets.
     """
     try:
-        return cls(_secrets_dir=os.environ.get("REPARTEE_SECRETS_DIR"))
+        return cls(_secrets_dir=os.environ.get("REPARTEE_SECRETS_DIR"), **given)
     except ValidationError as error:
         prefix = cls.model_config.get("env_prefix", "")
         for problem in error.errors(include_input=False, include_url=False):

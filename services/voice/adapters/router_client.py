@@ -1,13 +1,19 @@
 """The router behind its channel: a spoken turn out, its reply as it comes in."""
 
+import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import grpc.aio
 
 from libs.common.errors import ReparteeError, Unavailable
+from libs.common.interceptors.outgoing import let_end
 from libs.common.status import from_rpc_error
 from repartee.v1 import router_pb2, router_pb2_grpc
 from services.voice.reply_feed import Delta, Replied, Reset, RouterEvent, SpokenTurn
+
+# What a stream ends with whose router died: nobody said why.
+_NOBODY_SAID_WHY = frozenset({"UNAVAILABLE", "STREAM_CUT"})
 
 
 class RouterClient:
@@ -18,7 +24,26 @@ class RouterClient:
         self.is_failing = False
 
     async def stream(self, turn: SpokenTurn, *, timeout_seconds: float) -> AsyncGenerator[RouterEvent, None]:
-        """Yields the reply as it comes; raises ReparteeError, also for a stream without an end (STREAM_CUT)."""
+        """Yields the reply as it comes; raises ReparteeError, also for a stream without an end (STREAM_CUT).
+
+        A stream that breaks off is asked for once more: by the turn's id another router gives the same reply, or makes
+        the only one.
+        """
+        ends = time.monotonic() + timeout_seconds
+        try:
+            async with aclosing(self._stream(turn, timeout_seconds)) as events:
+                async for event in events:
+                    yield event
+            return
+        except ReparteeError as error:
+            if error.reason not in _NOBODY_SAID_WHY:
+                raise
+        yield Reset()
+        async with aclosing(self._stream(turn, ends - time.monotonic())) as events:
+            async for event in events:
+                yield event
+
+    async def _stream(self, turn: SpokenTurn, timeout_seconds: float) -> AsyncGenerator[RouterEvent, None]:
         request = router_pb2.StreamChatRequest(turn=_request_of(turn))
         call = self._stub.StreamChat(request, timeout=timeout_seconds)
         try:
@@ -31,6 +56,7 @@ class RouterClient:
                     case "completed":
                         self.is_failing = False
                         yield _replied(response.completed)
+                        await let_end(call)
                         return
                     case _:
                         pass

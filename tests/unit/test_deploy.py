@@ -1,94 +1,27 @@
-"""Manifests as they are applied: valid for several versions of Kubernetes, and by policies of our own."""
+"""What is deployed: manifests as they are applied, the policies that hold them, images and the compose file."""
 
-import functools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from services.cache.settings import CacheSettings
-from services.hybrid_engine.settings import EngineSettings
-from services.rag.settings import RagSettings
-from services.router.settings import RouterSettings
-from services.voice.settings import VoiceSettings
-
-ROOT = Path(__file__).parent.parent.parent
-K8S = ROOT / "deploy" / "k8s"
-OVERLAYS = ("local", "production")
-VERSIONS = ("1.32", "1.34", "1.37")
-SERVICES: Mapping[str, type[Any]] = {
-    "router": RouterSettings,
-    "hybrid-engine": EngineSettings,
-    "classic-engine": EngineSettings,
-    "rag": RagSettings,
-    "cache": CacheSettings,
-    "voice": VoiceSettings,
-}
-# Not of Kubernetes itself, so that no schema comes with it.
-GATEWAY_API = "gateway.networking.k8s.io/v1"
-# Read by the process before or beside its settings.
-OTHER_VARIABLES = {"REPARTEE_SECRETS_DIR", "OTEL_EXPORTER_OTLP_ENDPOINT", "USE_HYBRID_BOTLIVE", "REPARTEE_MODULE"}
-
-Manifest = dict[str, Any]
-
-
-@functools.cache
-def locked(service: str) -> set[str]:
-    """Returns what the image of a service installs; each with its hash."""
-    made = subprocess.run([ROOT / "scripts" / "service-lock", service], capture_output=True, check=True, text=True)
-    entries = re.split(r"(?m)^(?=[A-Za-z0-9])", made.stdout)[1:]
-    assert all("--hash=sha256:" in each for each in entries)
-    return {each.partition("==")[0].partition("[")[0] for each in entries}
-
-
-@functools.cache
-def manifests(overlay: str) -> list[Manifest]:
-    return loaded((K8S / "rendered" / f"{overlay}.yaml").read_bytes())
-
-
-def loaded(text: bytes) -> list[Manifest]:
-    return [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
-
-
-def of_kind(overlay: str, *kinds: str) -> list[Manifest]:
-    return [each for each in manifests(overlay) if each["kind"] in kinds]
-
-
-def name_of(manifest: Manifest) -> str:
-    return manifest["metadata"]["name"]
-
-
-def pods(overlay: str) -> Iterator[tuple[str, Manifest]]:
-    for each in of_kind(overlay, "Deployment", "StatefulSet"):
-        yield name_of(each), each["spec"]["template"]["spec"]
-
-
-def containers(overlay: str) -> Iterator[tuple[str, Manifest]]:
-    for name, pod in pods(overlay):
-        for container in pod["containers"]:
-            yield name, container
-
-
-def known_variables(settings: type[Any]) -> set[str]:
-    found: set[str] = set()
-    for name, field in settings.model_fields.items():
-        alias = field.validation_alias
-        found.add(alias if isinstance(alias, str) else f"REPARTEE_{name.upper()}")
-    return found
-
-
-def environment(overlay: str, service: str) -> dict[str, str]:
-    (settings,) = [each for each in of_kind(overlay, "ConfigMap") if name_of(each).startswith("repartee-")]
-    (container,) = [each for name, each in containers(overlay) if name == service]
-    return {**settings["data"], **{each["name"]: each["value"] for each in container.get("env", ())}}
+from benchmarks.operations_deploy import IMAGES, K8S, OVERLAYS, ROOT, VERSIONS, foreign, invalid, locked, rendered
+from benchmarks.wrong_manifests import MISTAKES, Mistake, caught
+from libs.common.errors import InvalidRequest
+from tools.cli import app
+from tools.manifests.checking import POLICIES, violations
+from tools.manifests.reachability import Network, Peer
+from tools.manifests.reading import NAME, SERVICES, Manifests, load, variables_of
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -98,205 +31,133 @@ def test_what_is_checked_is_what_kustomize_makes(overlay: str) -> None:
         assert (K8S / "rendered" / f"{overlay}.yaml").is_file()
         return
     made = subprocess.run([kubectl, "kustomize", str(K8S / "overlays" / overlay)], capture_output=True, check=True)
-    assert loaded(made.stdout) == manifests(overlay), "run `make manifests`"
+    assert load(made.stdout).documents == rendered(overlay).documents, "run `make manifests`"
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_manifest_is_valid_in_every_version(overlay: str, version: str) -> None:
-    for each in manifests(overlay):
-        if each["apiVersion"] != GATEWAY_API:
-            kubernetes_validate.validate(each, version, strict=True)
+def test_every_manifest_is_valid_in_the_oldest_and_the_newest_version(overlay: str, version: str) -> None:
+    """Those between are the proof's to check."""
+    assert invalid(rendered(overlay), version) == []
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_images_have_a_version(overlay: str) -> None:
-    for name, container in containers(overlay):
-        _, _, tag = container["image"].rpartition("/")[2].partition(":")
-        assert tag, name
-        assert tag != "latest", name
-        assert "bitnami" not in container["image"], name
+def test_a_field_that_is_none_is_refused_with_its_manifest() -> None:
+    (said,) = invalid(load("{apiVersion: v1, kind: Service, metadata: {name: rag}, spec: {prots: []}}"), VERSIONS[-1])
+    assert said.startswith(f"Service rag in {VERSIONS[-1]}: ")
+    assert "prots" in said
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_pods_can_do_nothing_that_they_need_not(overlay: str) -> None:
-    for name, pod in pods(overlay):
-        context = pod["securityContext"]
-        assert context["runAsNonRoot"], name
-        assert context["runAsUser"] > 0, name
-        assert context["seccompProfile"] == {"type": "RuntimeDefault"}, name
-        assert pod["automountServiceAccountToken"] is False, name
-        assert pod["serviceAccountName"] == name
-        assert not [volume for volume in pod["volumes"] if "hostPath" in volume], name
-    for name, container in containers(overlay):
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }, name
-    accounts = {name_of(each): each for each in of_kind(overlay, "ServiceAccount")}
-    assert set(accounts) >= set(SERVICES)
-    assert all(each["automountServiceAccountToken"] is False for each in accounts.values())
+def test_every_policy_holds(overlay: str) -> None:
+    assert violations(rendered(overlay)) == []
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_memory_is_bounded_as_it_is_asked_for_and_no_event_loop_is_throttled(overlay: str) -> None:
-    for name, container in containers(overlay):
-        resources = container["resources"]
-        assert resources["requests"]["cpu"], name
-        assert resources["limits"] == {"memory": resources["requests"]["memory"]}, name
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.what.replace(" ", "-"))
+def test_a_mistake_is_told_where_it_was_made(mistake: Mistake) -> None:
+    assert caught(mistake, rendered("everything").documents)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_probes_ask_the_port_that_speaks_no_tls(overlay: str) -> None:
-    for name, container in containers(overlay):
-        if name not in SERVICES:
-            continue
-        port = int(environment(overlay, name)["REPARTEE_HEALTH_PORT"])
-        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            assert container[probe]["grpc"]["port"] == port, (name, probe)
+def test_every_policy_has_a_mistake_that_it_tells_of() -> None:
+    assert {each.policy for each in MISTAKES} == set(POLICIES)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_pod_has_the_time_to_drain(overlay: str) -> None:
-    for name, pod in pods(overlay):
-        if name not in SERVICES:
-            continue
-        told = environment(overlay, name)
-        needed = float(told["REPARTEE_DRAIN_SECONDS"]) + float(told["REPARTEE_STOP_GRACE_SECONDS"])
-        assert pod["terminationGracePeriodSeconds"] > needed, name
+def test_manifests_with_nothing_in_them_end_no_check() -> None:
+    """What is missing is told; a check that fails itself would tell nothing."""
+    bare: list[dict[str, Any]] = [
+        {"kind": kind, "metadata": {"name": name}} for kind in ("Deployment", "Service") for name in SERVICES
+    ]
+    bare += [{"kind": kind} for kind in ("GRPCRoute", "Gateway", "NetworkPolicy", "HorizontalPodAutoscaler", "Secret")]
+    assert {each.where for each in violations(Manifests(bare))} >= {f"Deployment {name}" for name in SERVICES}
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_variable_is_a_setting_of_its_service_and_has_a_value_that_it_takes(overlay: str) -> None:
-    all_known = set[str]().union(*(known_variables(settings) for settings in SERVICES.values()))
-    for service, settings in SERVICES.items():
-        told = environment(overlay, service)
-        assert set(told) <= all_known | OTHER_VARIABLES | {"REPARTEE_ENGINE"}, service
-        fields = {
-            name: told[f"REPARTEE_{name.upper()}"]
-            for name in settings.model_fields
-            if f"REPARTEE_{name.upper()}" in told
-        }
-        settings.model_validate(fields)
+def test_the_command_names_the_manifest_and_what_is_expected(tmp_path: Path) -> None:
+    right = K8S / "rendered" / "production.yaml"
+    wrong = tmp_path / "mine.yaml"
+    wrong.write_text(right.read_text(encoding="utf-8").replace("maxUnavailable: 0", "maxUnavailable: 1", 1))
+    runner = CliRunner()
+    assert runner.invoke(app, ["check-manifests", str(right)]).exit_code == 0
+    told = runner.invoke(app, ["check-manifests", str(right), str(wrong)])
+    assert told.exit_code == 1
+    assert told.output == f"{wrong}: Deployment cache: its rollingUpdate has maxUnavailable 0 and a maxSurge\n"
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_ports_are_those_that_services_listen_on_and_call(overlay: str) -> None:
-    services = {name_of(each): each["spec"] for each in of_kind(overlay, "Service")}
-    assert set(services) >= set(SERVICES)
-    for name, settings in SERVICES.items():
-        told = environment(overlay, name)
-        own = settings.model_validate({"engine": told["REPARTEE_ENGINE"]} if "REPARTEE_ENGINE" in told else {}).port
-        (container,) = [each for each_name, each in containers(overlay) if each_name == name]
-        ports = {each["name"]: each["containerPort"] for each in container["ports"]}
-        metrics = int(told["REPARTEE_METRICS"].removeprefix("prometheus:"))
-        assert ports == {"grpc": own, "health": int(told["REPARTEE_HEALTH_PORT"]), "metrics": metrics}
-        # Headless, so that callers see every replica.
-        assert services[name]["clusterIP"] == "None"
-        assert [each["port"] for each in services[name]["ports"]] == [own]
-        assert services[name]["selector"]["app.kubernetes.io/name"] == name
-        for variable, target in told.items():
-            if variable.endswith("_TARGET"):
-                host, _, port = target.removeprefix("dns:///").partition(":")
-                assert target.startswith("dns:///"), variable
-                called, namespace, *_ = host.split(".")
-                assert namespace == "repartee"
-                assert int(port) == services[called]["ports"][0]["port"], variable
+def test_the_command_reads_what_kubectl_prints() -> None:
+    text = (K8S / "rendered" / "local.yaml").read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, ["check-manifests"], input=text).exit_code == 0
+    refused = CliRunner().invoke(app, ["check-manifests"], input="error: no such overlay")
+    assert (refused.exit_code, "standard input: Expected manifests" in refused.output) == (1, True)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_autoscaler_alone_decides_how_many_and_disruptions_take_one_at_a_time(overlay: str) -> None:
-    deployments = {name_of(each): each["spec"] for each in of_kind(overlay, "Deployment")}
-    assert set(deployments) == set(SERVICES)
-    scaled = {each["spec"]["scaleTargetRef"]["name"] for each in of_kind(overlay, "HorizontalPodAutoscaler")}
-    guarded = {
-        each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"]: each["spec"]["maxUnavailable"]
-        for each in of_kind(overlay, "PodDisruptionBudget")
-    }
-    assert scaled == set(SERVICES)
-    assert guarded == dict.fromkeys(SERVICES, 1)
-    for name, spec in deployments.items():
-        assert "replicas" not in spec
-        assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
-        labels = spec["template"]["metadata"]["labels"]
-        assert spec["selector"]["matchLabels"].items() <= labels.items()
-        for each in spec["template"]["spec"]["topologySpreadConstraints"]:
-            assert each["labelSelector"]["matchLabels"] == {"app.kubernetes.io/name": name}
+@pytest.mark.parametrize("text", ["a: [", "just words", "- 1", ""])
+def test_what_is_no_manifest_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"manifests|YAML"):
+        load(text)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_nothing_is_reached_but_by_a_named_edge(overlay: str) -> None:
-    policies = {name_of(each): each["spec"] for each in of_kind(overlay, "NetworkPolicy")}
-    assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    served = {name: settings.model_fields["port"].default for name, settings in SERVICES.items()}
-    served["classic-engine"] = 50056
-    called = {
-        "router": {"hybrid-engine", "classic-engine", "cache"},
-        "hybrid-engine": {"rag"},
-        "classic-engine": {"rag"},
-        "voice": {"router"},
-    }
-    for caller, others in called.items():
-        out = {
-            name: rule["ports"][0]["port"]
-            for rule in policies[f"{caller}-calls"]["egress"]
-            for name in rule["to"][0]["podSelector"]["matchExpressions"][0]["values"]
-        }
-        assert out == {name: served[name] for name in others}
-        for name in others:
-            (rule,) = policies[f"{name}-is-called"]["ingress"]
-            assert caller in rule["from"][0]["podSelector"]["matchExpressions"][0]["values"]
-            assert rule["ports"] == [{"port": served[name]}]
+def _policy(rule: Any, *, selector: Any = None) -> dict[str, Any]:
+    spec = {"podSelector": selector or {}, "policyTypes": ["Ingress"], "ingress": [] if rule is None else [rule]}
+    return {"kind": "NetworkPolicy", "metadata": {"name": "each"}, "spec": spec}
 
 
-def test_secrets_are_named_and_never_written_in_production() -> None:
-    assert of_kind("production", "Secret") == []
-    text = (K8S / "rendered" / "production.yaml").read_text(encoding="utf-8")
-    assert "REPARTEE_INSECURE_LISTEN" not in text
-    for _, pod in pods("production"):
-        named = {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
-        assert {"repartee-secrets", "repartee-credentials"} < named
+def _pods(operator: str, *, key: str = NAME) -> Any:
+    """Returns pods of any namespace, by an expression."""
+    chosen = {"matchExpressions": [{"key": key, "operator": operator, "values": ["envoy"]}]}
+    return {"from": [{"namespaceSelector": {}, "podSelector": chosen}]}
 
 
-def test_a_changed_setting_rolls_out_and_a_changed_switch_does_not() -> None:
-    names = [name_of(each) for each in of_kind("production", "ConfigMap")]
-    assert "router-switch" in names
-    (hashed,) = [name for name in names if name.startswith("repartee-")]
-    for name, container in containers("production"):
-        assert {"configMapRef": {"name": hashed}} in container["envFrom"], name
+_RULES: Sequence[tuple[Any, bool]] = (
+    (None, False),
+    ({}, True),
+    ({"ports": [{"port": 80}]}, True),
+    ({"ports": [{"port": 70, "endPort": 90}]}, True),
+    ({"ports": [{"port": 81}]}, False),
+    ({"ports": [{"port": "grpc"}]}, False),
+    ({"from": [{"podSelector": {}}]}, False),
+    ({"from": [{"namespaceSelector": {}}]}, True),
+    ({"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}]}, True),
+    ({"from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {NAME: "other"}}}]}, False),
+    ({"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}, False),
+    (_pods("In"), True),
+    (_pods("NotIn"), False),
+    (_pods("Exists"), True),
+    (_pods("Exists", key="team"), False),
+    (_pods("DoesNotExist", key="team"), True),
+)
 
 
-def test_the_gateway_lets_in_turns_and_voice_only() -> None:
-    (route,) = of_kind("production", "GRPCRoute")
-    backends = {
-        rule["matches"][0]["method"]["service"]: (rule["backendRefs"][0]["name"], rule["backendRefs"][0]["port"])
-        for rule in route["spec"]["rules"]
-    }
-    assert backends == {"repartee.v1.RouterService": ("router", 50051), "repartee.v1.VoiceService": ("voice", 50055)}
+@pytest.mark.parametrize(("rule", "is_admitted"), _RULES)
+def test_network_policies_are_read_as_a_cluster_reads_them(rule: Any, is_admitted: bool) -> None:
+    network = Network(Manifests([_policy(rule)]))
+    assert network.admits(Peer({NAME: "router"}), Peer({NAME: "envoy"}, "gateway"), 80) is is_admitted
 
 
-@pytest.mark.parametrize("service", ["router", "hybrid_engine", "rag", "cache", "voice"])
-def test_an_image_installs_what_its_service_asks_for_and_no_more(service: str) -> None:
-    names = locked(service)
-    assert {"grpcio", "protobuf", "cryptography", "prometheus-client"} <= names
-    assert ("qdrant-client" in names) == (service == "rag")
-    assert ("elevenlabs" in names) == (service == "voice")
+@pytest.mark.parametrize(("address", "is_let"), [("203.0.113.7", True), ("10.1.2.3", False), ("2001:db8::1", False)])
+def test_an_address_is_let_by_its_block_and_not_by_what_is_left_out(address: str, is_let: bool) -> None:
+    rule = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}
+    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [rule]}
+    assert (
+        Network(Manifests([{"kind": "NetworkPolicy", "spec": spec}])).lets(Peer({}), Peer({}, address=address), 443)
+        is is_let
+    )
 
 
-def test_the_compose_file_names_versions_and_publishes_on_this_machine_only() -> None:
-    services = yaml.safe_load((ROOT / "deploy" / "compose" / "compose.yaml").read_text())["services"]
-    assert set(services) == set(SERVICES) | {"redis", "qdrant", "otel-collector", "prometheus", "grafana", "jaeger"}
-    all_known = set[str]().union(*(known_variables(settings) for settings in SERVICES.values()))
-    for name, service in services.items():
-        assert ":" in service["image"], name
-        assert not service["image"].endswith(":latest"), name
-        assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ())), name
-        variables = {key for key in service.get("environment", {}) if key.startswith("REPARTEE_")}
-        assert variables <= all_known, name
+def test_a_pod_that_no_policy_holds_is_open() -> None:
+    network = Network(Manifests([_policy(None, selector={"matchLabels": {NAME: "rag"}})]))
+    assert network.admits(Peer({NAME: "router"}), Peer({}, "elsewhere"), 80)
+    assert network.lets(Peer({NAME: "rag"}), Peer({NAME: "router"}), 80), "it holds what comes in, not what goes out"
 
 
-IMPORTED = """
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_installs_what_its_service_asks_for_and_no_more(image: str) -> None:
+    entries = locked(image)
+    assert all("--hash=sha256:" in each for each in entries.values())
+    assert {"grpcio", "protobuf", "cryptography", "prometheus-client"} <= entries.keys()
+    assert ("qdrant-client" in entries) == (image == "rag")
+    assert ("elevenlabs" in entries) == (image == "voice")
+    assert foreign(image) == []
+
+
+_IMPORTED = """
 import importlib, importlib.metadata, sys
 importlib.import_module(sys.argv[1])
 owners = importlib.metadata.packages_distributions()
@@ -305,12 +166,12 @@ print("\\n".join(sorted({owner for name in names for owner in owners.get(name, (
 """
 
 
-@pytest.mark.parametrize("service", ["router", "hybrid_engine", "rag", "cache", "voice"])
-def test_an_image_has_all_that_its_service_imports(service: str) -> None:
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_has_all_that_its_service_imports(image: str) -> None:
     """What a package of ours imports on the way counts too: an image without it does not start."""
     ours = {"repartee", "repartee-protos"}
     made = subprocess.run(
-        [sys.executable, "-c", IMPORTED, f"services.{service}.app"],
+        [sys.executable, "-c", _IMPORTED, f"services.{image}.app"],
         capture_output=True,
         check=True,
         text=True,
@@ -319,4 +180,55 @@ def test_an_image_has_all_that_its_service_imports(service: str) -> None:
     )
     imported = {re.sub(r"[-_.]+", "-", each).lower() for each in made.stdout.split()}
     # gRPC imports its tools where they are.
-    assert imported - ours - locked(service) <= {"setuptools", "grpcio-tools"}
+    assert imported - ours - locked(image).keys() <= {"setuptools", "grpcio-tools"}
+
+
+def test_a_container_that_is_told_to_leave_while_it_loads_leaves(tmp_path: Path) -> None:
+    """A first process is sent SIGTERM only if it asks; and no Job may take its exit code for success."""
+    (tmp_path / "slow.py").write_text("import sys\nprint(*sys.argv[1:], flush=True)\nsys.stdin.read()\n")
+    with subprocess.Popen(
+        [sys.executable, ROOT / "deploy" / "docker" / "start.py", "migrate", "--dry-run"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "REPARTEE_MODULE": "slow"},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "migrate --dry-run\n"
+        process.terminate()
+        assert process.wait(timeout=30) == 128 + signal.SIGTERM
+
+
+def test_what_is_deployed_is_the_version_of_the_code() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    compose = (ROOT / "deploy" / "compose" / "compose.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"image: repartee-[a-z-]+:(\S+)", compose)) == {version}
+    for overlay in OVERLAYS:
+        for workload in rendered(overlay).services.values():
+            assert workload.labels["app.kubernetes.io/version"] == version
+            assert workload.container["image"].endswith(f":{version}")
+
+
+def test_the_compose_file_names_versions_and_publishes_on_this_machine_only() -> None:
+    services = yaml.safe_load((ROOT / "deploy" / "compose" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert set(services) == set(SERVICES) | {"redis", "qdrant", "otel-collector", "prometheus", "grafana", "jaeger"}
+    for name, service in services.items():
+        assert ":" in service["image"], name
+        assert not service["image"].endswith(":latest"), name
+        assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ())), name
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_of_the_compose_file_can_do_nothing_that_it_needs_not_and_has_the_time_to_drain(name: str) -> None:
+    services = yaml.safe_load((ROOT / "deploy" / "compose" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    service = services[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    told = {key: str(value) for key, value in service["environment"].items()}
+    known = variables_of(SERVICES[name])
+    every_variable = set[str]().union(*(variables_of(each).values() for each in SERVICES.values()))
+    assert {key for key in told if key.startswith("REPARTEE_")} <= every_variable
+    settings = SERVICES[name].model_validate({field: told[key] for field, key in known.items() if key in told})
+    assert float(service["stop_grace_period"].removesuffix("s")) > settings.drain_seconds + settings.stop_grace_seconds

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +10,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 from libs.common.errors import PreconditionFailed
-from libs.common.measures import Kind, prometheus_name
+from libs.common.measure import Kind, prometheus_name
 from libs.common.metrics import Distribution, Meter, Point, Reading
+from libs.common.process_metrics import measure_process
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -40,14 +42,19 @@ def open_meter(service: str, metrics: str, *, host: str) -> tuple[Meter, Callabl
 
     Called on the event loop that the metrics belong to. Raises PreconditionFailed (PORT_TAKEN).
     """
-    meter = Meter()
-    on_loop = _OnLoop(meter, asyncio.get_running_loop())
+    meter, loop = Meter(), asyncio.get_running_loop()
+    on_loop = _OnLoop(meter, loop)
     if metrics == "otlp":
         # gRPC's exporter costs start-up time that other processes do not pay.
         from libs.common.otlp_metrics import OtlpMetricSink  # noqa: PLC0415
 
-        return meter, Pusher(meter, on_loop.read, OtlpMetricSink(service)).shutdown
-    return meter, _serve_prometheus(service, on_loop.read, host=host, port=int(metrics.removeprefix("prometheus:")))
+        stop = Pusher(meter, on_loop.read, OtlpMetricSink(service)).shutdown
+    else:
+        stop = _serve_prometheus(service, on_loop.read, host=host, port=int(metrics.removeprefix("prometheus:")))
+    closing = contextlib.ExitStack()
+    closing.callback(stop)
+    closing.callback(measure_process(meter, loop))
+    return meter, closing.close
 
 
 class _OnLoop:
@@ -110,11 +117,10 @@ def _serve_prometheus(
     service: str, read: Callable[[], Sequence[Reading]], *, host: str, port: int
 ) -> Callable[[], None]:
     # Only processes that are scraped need the package.
-    from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server  # noqa: PLC0415
+    from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415
 
     registry = CollectorRegistry()
     registry.register(PrometheusFamilies(service, read))
-    ProcessCollector(registry=registry)
     address = "127.0.0.1" if host.startswith("unix:") else host.strip("[]")
     try:
         server, thread = start_http_server(port, address, registry)

@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from libs.common.measures import Kind, Measure
-from libs.common.spans import RecordedSpan
+from libs.common.measure import Kind, Measure
+from libs.common.spans import CURRENT, RecordedSpan
 
 # Sets of label values of one metric; what comes later is counted under OTHER.
 MAX_SERIES = 500
@@ -98,13 +98,13 @@ class Counter:
 
 
 class Meter:
-    """The metrics of one process. Everything here belongs to one event loop."""
+    """The metrics of one process. Everything here belongs to one event loop. One that nobody reads costs as little."""
 
     def __init__(self, *, started_ns: int | None = None) -> None:
         self.started_ns = started_ns or time.time_ns()
         self._histograms: dict[Measure, dict[tuple[str, ...], Histogram]] = {}
         self._counters: dict[Measure, dict[tuple[str, ...], Counter]] = {}
-        self._gauges: dict[Measure, Reads] = {}
+        self._reads: dict[Measure, Reads] = {}
 
     def histogram(self, measure: Measure, *labels: str) -> Histogram:
         """Returns where values under `labels` are counted; raises ValueError for labels the measure does not have."""
@@ -126,8 +126,11 @@ class Meter:
 
     def gauge(self, measure: Measure, read: Reads) -> None:
         """Asks `read` whenever the metric is read; it returns at once and never raises."""
-        _known(measure, Kind.GAUGE, measure.labels)
-        self._gauges[measure] = read
+        self._reads[_known(measure, Kind.GAUGE, measure.labels)] = read
+
+    def total(self, measure: Measure, read: Reads) -> None:
+        """Asks `read` for the sums of a counter that is kept elsewhere, which never fall; see `gauge`."""
+        self._reads[_known(measure, Kind.COUNTER, measure.labels)] = read
 
     def read(self) -> Sequence[Reading]:
         """Returns every metric that has a value."""
@@ -136,10 +139,16 @@ class Meter:
             for group in (self._histograms, self._counters)
             for measure, series in group.items()
         ]
-        for measure, read in self._gauges.items():
+        for measure, read in self._reads.items():
             points = [Point(labels, value) for labels, value in read()][:MAX_SERIES]
             kept.append(Reading(measure, points))
         return [each for each in kept if each.points]
+
+
+def served_span() -> RecordedSpan | None:
+    """Returns the span of what is being done for the call being served, for an exemplar; None where none is kept."""
+    span = CURRENT.get()
+    return span if span is not None and span.is_sampled else None
 
 
 def _exemplar(value: float, span: RecordedSpan) -> Exemplar:

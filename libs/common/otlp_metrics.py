@@ -21,7 +21,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from libs.common.measures import Kind, Measure
+from libs.common.measure import Kind, Measure
 from libs.common.metrics import Distribution, Exemplar, Point, Reading
 
 _SCOPE = InstrumentationScope("repartee")
@@ -58,7 +58,7 @@ def _metric(reading: Reading, started_ns: int, now_ns: int) -> Metric:
         _distribution(each, measure, started_ns, now_ns) for each in reading.points if isinstance(each, Distribution)
     ]
     numbers = [
-        NumberDataPoint(dict(zip(measure.labels, each.labels, strict=True)), started_ns, now_ns, each.value)
+        NumberDataPoint(_attributes(measure, each.labels), started_ns, now_ns, each.value)
         for each in reading.points
         if isinstance(each, Point)
     ]
@@ -71,9 +71,14 @@ def _metric(reading: Reading, started_ns: int, now_ns: int) -> Metric:
     return Metric(measure.name, measure.description, measure.unit, values)
 
 
+def _attributes(measure: Measure, labels: tuple[str, ...]) -> dict[str, str]:
+    """A label without a value is none, as it is to Prometheus."""
+    return {name: value for name, value in zip(measure.labels, labels, strict=True) if value}
+
+
 def _distribution(each: Distribution, measure: Measure, started_ns: int, now_ns: int) -> HistogramDataPoint:
     return HistogramDataPoint(
-        attributes=dict(zip(measure.labels, each.labels, strict=True)),
+        attributes=_attributes(measure, each.labels),
         start_time_unix_nano=started_ns,
         time_unix_nano=now_ns,
         count=sum(each.counts),

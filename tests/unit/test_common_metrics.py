@@ -6,27 +6,35 @@ from collections.abc import Sequence
 
 import grpc
 import pytest
+from google.protobuf import text_format
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import generate_latest
 
-from libs.common.measures import ALL, Kind, Labels, Measures, prometheus_name
+from libs.common.measure import Kind, Labels, prometheus_name
+from libs.common.measures import ALL, Measures
 from libs.common.metric_export import PrometheusFamilies, Pusher
-from libs.common.metrics import MAX_SERIES, OTHER, Distribution, Meter, Point, Reading
+from libs.common.metrics import MAX_SERIES, OTHER, Distribution, Histogram, Meter, Point, Reading
 from libs.common.otlp_metrics import metrics_data
+from libs.common.process_metrics import LOOK_SECONDS, LoopDelay
 from libs.common.request_context import TenantId
 from libs.common.settings import ServiceSettings
 from libs.common.spans import RecordedSpan, RecordingTracer
 from libs.common.spending.ledger import Allowance, Charge
 from libs.common.spending.memory_ledger import MemoryLedger
 from libs.common.spending.metered_ledger import metered
-from libs.common.telemetry import start_telemetry
+from libs.common.stage_metrics import timed
+from libs.common.stages import no_stages
+from libs.common.telemetry import stages, start_telemetry
 from repartee.v1 import router_pb2
 from services.router.turn import Rung, Variant
 from services.router.turn_metrics import MetricsOfTurns
 from services.router.turn_record import TurnRecord
 from tests.fakes.common_services import ROUTER, running
+from tests.fakes.otlp_receiver import otlp_receiver
+from tests.fakes.virtual_time import VirtualTimeLoop
 
 ACME = TenantId("acme")
 TURN = router_pb2.ChatRequest(conversation_id="c", message="bonjour")
@@ -79,6 +87,46 @@ def test_labels_that_a_measure_does_not_have_are_refused() -> None:
         meter.counter(Measures.TURNS, "hybrid")
     with pytest.raises(ValueError, match="is a histogram"):
         meter.counter(Measures.SERVED, "s", "m", "OK")
+
+
+def test_a_sum_that_is_kept_elsewhere_is_read_as_a_counter() -> None:
+    meter, lost = Meter(), 3
+    meter.total(Measures.OUTBOX_LOST, lambda: [((), lost)])
+    assert meter.read() == [Reading(Measures.OUTBOX_LOST, [Point((), 3)])]
+    with pytest.raises(ValueError, match="is a gauge"):
+        meter.total(Measures.OUTBOX_WAITING, lambda: [])
+
+
+def test_a_loop_that_is_held_up_is_late_by_so_much() -> None:
+    loop = VirtualTimeLoop()
+    delays = Histogram(Measures.LOOP_DELAY.buckets)
+    watching = LoopDelay(loop, delays)
+    loop.call_later(0.5 * LOOK_SECONDS, loop.jump, 0.3)
+    loop.run_until_complete(asyncio.sleep(10 * LOOK_SECONDS))
+    watching.stop()
+    loop.run_until_complete(asyncio.sleep(1.0))
+    loop.close()
+    seen = delays.read(())
+    late = dict(zip(Measures.LOOP_DELAY.buckets, seen.counts, strict=False))
+    assert late[0.25] + late[0.5] == 1
+    assert seen.total == pytest.approx(0.25)
+
+
+def test_stages_are_timed_beside_their_spans() -> None:
+    meter, (tracer, kept) = Meter(), spans()
+    stage_of = timed(stages(tracer), meter)
+    with tracer.start_as_current_span("call"), stage_of("search"):
+        pass
+    with pytest.raises(RuntimeError), stage_of("search"):
+        raise RuntimeError
+    (reading,) = meter.read()
+    (point,) = reading.points
+    assert isinstance(point, Distribution)
+    assert (point.labels, sum(point.counts)) == (("search",), 2)
+    assert {seen.span_id for seen in point.exemplars if seen} <= {
+        span.span_id for span in kept if span.name == "search"
+    }
+    assert timed(no_stages, None) is no_stages
 
 
 def test_what_comes_after_the_last_series_is_counted_together() -> None:
@@ -176,6 +224,29 @@ def test_a_collector_gets_the_same_numbers_with_the_trace_behind_them() -> None:
     assert counter.sum.is_monotonic
     assert counter.sum.data_points[0].as_double == 3
     assert gauge.gauge.data_points[0].as_double == 7
+
+
+async def test_a_collector_on_the_network_gets_buckets_and_exemplars(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracer, kept = spans()
+    with tracer.start_as_current_span("x"):
+        pass
+    async with otlp_receiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.address)
+        telemetry = start_telemetry("router", ServiceSettings(port=0, metrics="otlp"))
+        assert telemetry.meter is not None
+        telemetry.meter.histogram(Measures.SERVED, "s", "m", "OK").observe(0.2, kept[0])
+        telemetry.meter.counter(Measures.ANSWERS, "model", "").add()
+        await asyncio.to_thread(telemetry.shutdown)
+    (exported,) = receiver.metrics
+    sent = text_format.Parse(exported, metrics_service_pb2.ExportMetricsServiceRequest())
+    found = {metric.name: metric for metric in sent.resource_metrics[0].scope_metrics[0].metrics}
+    (point,) = found[Measures.SERVED.name].histogram.data_points
+    assert tuple(point.explicit_bounds) == Measures.SERVED.buckets
+    assert [exemplar.trace_id for exemplar in point.exemplars] == [kept[0].trace_id.to_bytes(16, "big")]
+    (answered,) = found[Measures.ANSWERS.name].sum.data_points
+    assert [attribute.key for attribute in answered.attributes] == ["repartee.wording"]
+    # What every process tells of itself.
+    assert {Measures.UPTIME.name, Measures.CPU.name, Measures.MEMORY.name, Measures.LOOP_DELAY.name} <= set(found)
 
 
 def test_the_last_values_are_sent_at_the_end() -> None:

@@ -1,13 +1,15 @@
-"""One turn's trace as bars in the terminal: which service did what, when, and for how long."""
+"""One trace as bars in the terminal: which service did what, when, for how long, and what failed or was left."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
+
+from libs.common.attributes import Names
 
 _BAR_CELLS = 30
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
@@ -24,6 +26,19 @@ class Span:
     name: str
     start_ns: int
     end_ns: int
+    is_error: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def mark(self) -> str:
+        """What is worth a word beside the name: why it failed, or that whoever asked has left or spoken over it."""
+        if self.is_error:
+            return f"✗ {self.attributes.get(Names.ERROR_TYPE, '')}".rstrip()
+        if self.attributes.get(Names.INTERRUPTED):
+            return "✂ spoken over"
+        if self.attributes.get(Names.CANCELLED):
+            return "✂ left"
+        return ""
 
 
 def read_spans(folder: Path, trace_id: str) -> list[Span]:
@@ -47,6 +62,8 @@ def read_spans(folder: Path, trace_id: str) -> list[Span]:
                         row["name"],
                         row["start_ns"],
                         row["end_ns"],
+                        row.get("status") == "ERROR",
+                        row.get("attributes") or {},
                     )
                 )
     return spans
@@ -94,7 +111,7 @@ def waterfall(spans: Sequence[Span]) -> Table:
         left = min(left, _BAR_CELLS - 1)
         table.add_row(
             Text(span.service, style=colour),
-            " " * depth + short_name(span.name),
+            Text.assemble(" " * depth + short_name(span.name), (f" {span.mark}" if span.mark else "", "red")),
             f"{(span.end_ns - span.start_ns) / 1e6:.2f}",
             Text(" " * left + "━" * min(cells, _BAR_CELLS - left), style=colour),
         )

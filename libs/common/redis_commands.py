@@ -19,9 +19,10 @@ _BLOCK_SLACK_SECONDS = 0.15
 
 @dataclass(frozen=True)
 class Script:
-    """A Lua script; the server knows it by its digest after the first call."""
+    """A Lua script; the server knows it by its digest after the first call. `name` is what traces call it."""
 
     source: str
+    name: str = "script"
     sha: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,9 +127,9 @@ class Keyspace(ABC):
         """Runs `script` atomically and returns its raw reply; sends the source only when the server lacks it."""
         rest = (len(keys), *map(self.own, keys), *arguments)
         try:
-            return await self.connections.run(("EVALSHA", script.sha, *rest))
+            return await self.connections.run(("EVALSHA", script.sha, *rest), script=script.name)
         except NoScriptError:
-            return await self._run(("EVAL", script.source, *rest))
+            return await self._run(("EVAL", script.source, *rest), script=script.name)
         except ResponseError as refusal:
             raise _refused(refusal) from refusal
 
@@ -158,9 +159,9 @@ class Keyspace(ABC):
         reply = await self._run(command, extra_seconds=block_seconds + _BLOCK_SLACK_SECONDS if block else 0.0)
         return _entries(reply[0][1]) if reply else []
 
-    async def _run(self, command: Command, *, extra_seconds: float = 0.0) -> Any:
+    async def _run(self, command: Command, *, extra_seconds: float = 0.0, script: str = "") -> Any:
         try:
-            return await self.connections.run(command, extra_seconds=extra_seconds)
+            return await self.connections.run(command, extra_seconds=extra_seconds, script=script)
         except ResponseError as refusal:
             raise _refused(refusal) from refusal
 

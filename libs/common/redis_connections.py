@@ -6,20 +6,26 @@ and that a cancelled or failed exchange closes its connection, so that a late re
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, cast
 
+from hiredis import pack_command  # pyright: ignore[reportUnknownVariableType]  # its stub is not whole
+from opentelemetry.trace import SpanKind
 from redis.asyncio.connection import Connection, parse_url  # pyright: ignore[reportUnknownVariableType]  # untyped
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
 
+from libs.common.attributes import Names
 from libs.common.errors import InvalidRequest, Unavailable
+from libs.common.spans import RecordedSpan, start_below
 
 Argument = str | bytes | int | float
 Command = Sequence[Argument]
 
 _HEALTH_CHECK_SECONDS = 30
+# redis-py packs in Python, which takes eight times as long. Its stub knows of commands of one word only.
+_pack = cast("Callable[[tuple[Argument, ...]], bytes]", pack_command)
 
 
 class _Connection(Protocol):
@@ -30,7 +36,6 @@ class _Connection(Protocol):
     async def connect(self) -> None: ...
     async def disconnect(self, nowait: bool = False) -> None: ...
     async def can_read(self) -> bool: ...
-    def pack_commands(self, commands: Iterable[Command]) -> list[bytes]: ...
     async def send_packed_command(self, command: Iterable[bytes]) -> None: ...
     async def read_response(self, *, disconnect_on_error: bool = True) -> Any: ...
 
@@ -75,29 +80,37 @@ class RedisConnections:
         self._idle: list[_Connection] = []
         self._closed = False
 
-    async def run(self, command: Command, *, extra_seconds: float = 0.0) -> Any:
+    async def run(self, command: Command, *, extra_seconds: float = 0.0, script: str = "") -> Any:
         """Returns the reply to one command; `extra_seconds` is added to the time-out for a command that blocks.
+
+        `script` is the name of the one it runs, for traces.
 
         Raises ResponseError when the server refuses the command, and Unavailable (STORE_UNAVAILABLE) otherwise.
         """
-        (reply,) = await self.run_many((command,), extra_seconds=extra_seconds)
+        (reply,) = await self.run_many((command,), extra_seconds=extra_seconds, script=script)
         if isinstance(reply, ResponseError):
             raise reply
         return reply
 
-    async def run_many(self, commands: Sequence[Command], *, extra_seconds: float = 0.0) -> list[Any]:
+    async def run_many(self, commands: Sequence[Command], *, extra_seconds: float = 0.0, script: str = "") -> list[Any]:
         """Returns the replies to `commands`, sent together; a refused one is in its place as a ResponseError.
 
         Raises Unavailable (STORE_UNAVAILABLE) when the server cannot be reached in time; the commands may have run.
         """
+        span = _start_span(commands, script)
         try:
             async with asyncio.timeout(self._timeout_seconds + extra_seconds) as limit, self._slots:
                 return await self._exchange(commands, limit, extra_seconds)
         except (TimeoutError, OSError, RedisError) as error:
+            if span is not None:
+                span.fail(error)
             # On a unix socket redis-py wraps the refusal.
             if any(isinstance(fault, AuthenticationError) for fault in (error, error.__cause__)):
                 raise Unavailable("STORE_UNAVAILABLE", "Redis refuses the user or password of its URL.") from error
             raise Unavailable("STORE_UNAVAILABLE", f"Redis does not answer ({type(error).__name__}).") from error
+        finally:
+            if span is not None:
+                span.end()
 
     async def _exchange(self, commands: Sequence[Command], limit: asyncio.Timeout, extra_seconds: float) -> list[Any]:
         if self._closed:
@@ -112,7 +125,7 @@ class RedisConnections:
                 limit.reschedule(now() + self._connect_timeout_seconds)
                 await connection.connect()
                 limit.reschedule(now() + self._timeout_seconds + extra_seconds)
-            await connection.send_packed_command(connection.pack_commands(commands))
+            await connection.send_packed_command([_pack(tuple(command)) for command in commands])
             replies: list[Any] = []
             for _ in commands:
                 try:
@@ -135,3 +148,18 @@ class RedisConnections:
         self._closed = True
         while self._idle:
             await self._idle.pop().disconnect()
+
+
+def _start_span(commands: Sequence[Command], script: str) -> RecordedSpan | None:
+    """Returns the span of an exchange, named after its script or first command. Keys and values are not in it."""
+    operation = str(commands[0][0])
+    if operation == "MULTI":
+        operation = f"MULTI {commands[1][0]}"
+    span = start_below(f"redis {script or operation}", SpanKind.CLIENT, {Names.DB_SYSTEM: "redis"})
+    if span is not None:
+        span.attributes[Names.DB_OPERATION] = operation
+        if script:
+            span.attributes[Names.DB_SCRIPT] = script
+        if len(commands) > 1:
+            span.attributes[Names.DB_BATCH_SIZE] = len(commands)
+    return span

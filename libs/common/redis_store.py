@@ -99,7 +99,7 @@ class RedisStore:
         prefix: str = "",
         timeout_seconds: float = 0.06,
         connect_timeout_seconds: float | None = None,
-        max_connections: int = 32,
+        max_connections: int = 64,
     ) -> "RedisStore":
         """Returns a store that opens connections when they are needed; must be closed with `aclose`.
 

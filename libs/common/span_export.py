@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from libs.common.attributes import CALLERS_IDS
+from libs.common.phone_masking import without_phones
 from libs.common.spans import RecordedSpan, RecordingTracer
 
 # How long a finished span waits at most before it is written.
@@ -67,8 +69,11 @@ class SpanBatches:
         self.flush()
 
 
-def open_tracer(service: str, traces: str) -> tuple[RecordingTracer, Callable[[], None]]:
-    """Returns the tracer for `console`, `file:PATH` or `otlp`, and what writes the rest and stops it."""
+def open_tracer(service: str, traces: str, *, share: float) -> tuple[RecordingTracer, Callable[[], None]]:
+    """Returns the tracer for `console`, `file:PATH` or `otlp`, and what writes the rest and stops it.
+
+    `share`, 0 to 1, of the traces that begin in this process are kept.
+    """
     if traces == "otlp":
         # gRPC's exporter costs start-up time that other processes do not pay.
         from libs.common.otlp_sink import OtlpSink  # noqa: PLC0415
@@ -77,7 +82,7 @@ def open_tracer(service: str, traces: str) -> tuple[RecordingTracer, Callable[[]
     else:
         sink = LineSink(service, Path(traces.removeprefix("file:")) if traces.startswith("file:") else None)
     batches = SpanBatches(sink)
-    return RecordingTracer(batches.add), batches.shutdown
+    return RecordingTracer(batches.add, share=share), batches.shutdown
 
 
 class LineSink:
@@ -102,6 +107,10 @@ class LineSink:
         """Holds nothing between batches."""
 
 
+# `json.dumps` with options makes an encoder for every line.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
 def span_line(service: str, span: RecordedSpan) -> str:
     """Returns one span as a JSON object on one line; times in nanoseconds since the epoch."""
     fields: dict[str, Any] = {
@@ -110,9 +119,18 @@ def span_line(service: str, span: RecordedSpan) -> str:
         "parent_id": f"{span.parent_id:016x}" if span.parent_id else "",
         "service": service,
         "name": span.name,
+        "kind": span.kind.name,
         "start_ns": span.start_ns,
         "end_ns": span.end_ns,
         "status": "ERROR" if span.is_error else "UNSET",
-        "attributes": span.attributes,
+        "attributes": shown_attributes(span),
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _encode(fields)
+
+
+def shown_attributes(span: RecordedSpan) -> dict[str, Any]:
+    """Returns the attributes as they leave the process: in ids that callers chose, no telephone number is."""
+    shown = span.attributes
+    for name in CALLERS_IDS & shown.keys():
+        shown = {**shown, name: without_phones(str(shown[name]))}
+    return shown

@@ -3,17 +3,23 @@
 They follow OpenTelemetry's API. A span of its SDK takes some 16 µs to make, which every hop would pay twice.
 """
 
-import contextlib
+import asyncio
 import random
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
+from types import TracebackType
 from typing import Any
 
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 
-_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+from libs.common.attributes import Names
+from libs.common.errors import ReparteeError
+
 _random_bits = random.getrandbits
+_now_ns = time.time_ns
+# Of a trace id, the bits that decide whether a trace is kept, as OpenTelemetry's ratio sampler reads them.
+_DECIDING_BITS = (1 << 64) - 1
 
 
 class RecordedSpan(Span):
@@ -50,15 +56,28 @@ class RecordedSpan(Span):
         self.attributes = attributes
         self.is_error = False
         self.end_ns = 0
-        self.start_ns = time.time_ns()
+        self.start_ns = _now_ns()
+
+    @property
+    def is_sampled(self) -> bool:
+        """False where the trace is only carried on for whoever reads its id, and no span of it is kept."""
+        return self.sink is not drop
+
+    def fail(self, problem: BaseException | str) -> None:
+        """Marks the span as failed by a reason, or by an error of which the type or reason is kept, never the text."""
+        self.is_error = True
+        if isinstance(problem, ReparteeError):
+            problem = problem.reason
+        self.attributes[Names.ERROR_TYPE] = problem if isinstance(problem, str) else type(problem).__qualname__
 
     def end(self, end_time: int | None = None) -> None:
         if self.end_ns == 0:
-            self.end_ns = end_time or time.time_ns()
+            self.end_ns = end_time or _now_ns()
             self.sink(self)
 
     def get_span_context(self) -> SpanContext:
-        return SpanContext(self.trace_id, self.span_id, is_remote=False, trace_flags=_SAMPLED)
+        flags = TraceFlags(TraceFlags.SAMPLED if self.is_sampled else TraceFlags.DEFAULT)
+        return SpanContext(self.trace_id, self.span_id, is_remote=False, trace_flags=flags)
 
     def set_attribute(self, key: str, value: Any) -> None:
         self.attributes[key] = value
@@ -90,42 +109,80 @@ class RecordedSpan(Span):
 CURRENT: ContextVar[RecordedSpan | None] = ContextVar("repartee_span", default=None)
 
 
-class RecordingTracer(Tracer):
-    """Makes spans and hands each to `sink` when it ends. Every trace is kept."""
+def drop(_span: RecordedSpan) -> None:
+    """Keeps nothing: the sink of spans whose trace is not sampled."""
 
-    def __init__(self, sink: Callable[[RecordedSpan], None]) -> None:
+
+def start_below(name: str, kind: SpanKind, attributes: dict[str, Any]) -> RecordedSpan | None:
+    """Starts a span below the current one; None where no call is being traced, so that upkeep makes no traces."""
+    parent = CURRENT.get()
+    if parent is None:
+        return None
+    return RecordedSpan(parent.sink, name, kind, parent.trace_id, parent.span_id, attributes)
+
+
+class RecordingTracer(Tracer):
+    """Makes spans and hands each to `sink` when it ends.
+
+    Of traces that begin here, `share` (0 to 1) is kept, decided by the trace id: everybody who decides with the same
+    share decides alike. A trace that comes from a caller was decided there.
+    """
+
+    def __init__(self, sink: Callable[[RecordedSpan], None], *, share: float = 1.0) -> None:
         self.sink = sink
+        self._below = round(share * (1 << 64))
+
+    def sink_of(self, trace_id: int) -> Callable[[RecordedSpan], None]:
+        """Returns where the spans of a trace go that begins here."""
+        return self.sink if trace_id & _DECIDING_BITS < self._below else drop
 
     def start(self, name: str, kind: SpanKind, attributes: dict[str, Any]) -> RecordedSpan:
         """Starts a span below the current one, or a trace of its own."""
         parent = CURRENT.get()
         if parent is None:
-            return RecordedSpan(self.sink, name, kind, new_trace_id(), 0, attributes)
-        return RecordedSpan(self.sink, name, kind, parent.trace_id, parent.span_id, attributes)
+            trace_id = new_trace_id()
+            return RecordedSpan(self.sink_of(trace_id), name, kind, trace_id, 0, attributes)
+        return RecordedSpan(parent.sink, name, kind, parent.trace_id, parent.span_id, attributes)
 
     def start_span(self, name: str, *args: Any, **kwargs: Any) -> Span:
         """As OpenTelemetry's, below the current span; `context`, `links` and the exception flags are not looked at."""
         del args
         return self.start(name, kwargs.get("kind") or SpanKind.INTERNAL, dict(kwargs.get("attributes") or {}))
 
-    @contextlib.contextmanager
-    def _current(self, span: RecordedSpan) -> Generator[Span, None, None]:
-        token = CURRENT.set(span)
-        try:
-            yield span
-        except BaseException:
-            span.is_error = True
-            raise
-        finally:
-            CURRENT.reset(token)
-            span.end()
-
     def start_as_current_span(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """As OpenTelemetry's. Must not span a `yield` of a generator that another task may resume."""
         del args
-        return self._current(
+        return SpanBlock(
             self.start(name, kwargs.get("kind") or SpanKind.INTERNAL, dict(kwargs.get("attributes") or {}))
         )
+
+
+class SpanBlock:
+    """Makes a span the current one within the block and ends it there; a class, for a generator costs twice as much.
+
+    A block that is left by a cancellation did not fail: whoever asked has left.
+    """
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: RecordedSpan) -> None:
+        self._span = span
+        self._token: Token[RecordedSpan | None] | None = None
+
+    def __enter__(self) -> RecordedSpan:
+        self._token = CURRENT.set(self._span)
+        return self._span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            CURRENT.reset(self._token)
+        if isinstance(problem, asyncio.CancelledError | GeneratorExit):
+            self._span.attributes[Names.CANCELLED] = True
+        elif problem is not None:
+            self._span.fail(problem)
+        self._span.end()
 
 
 def new_trace_id() -> int:

@@ -1,32 +1,18 @@
-"""Traces and metrics of a process: names of attributes, the tracer, the meter, and where both go."""
+"""Traces and metrics of a process: the tracer, the meter, and where both go."""
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final
 
-from opentelemetry.trace import NoOpTracer, Tracer
+from opentelemetry.trace import NoOpTracer, SpanKind, Tracer
 
 from libs.common.metric_export import open_meter
 from libs.common.metrics import Meter
 from libs.common.settings import ServiceSettings
 from libs.common.span_export import open_tracer
-from libs.common.spans import CURRENT, RecordingTracer
+from libs.common.spans import CURRENT, RecordingTracer, SpanBlock
 from libs.common.stages import Stages, no_stages
-
-
-class Names:
-    """Every attribute name of spans. None of them ever holds what a customer wrote."""
-
-    RPC_SYSTEM: Final = "rpc.system"
-    RPC_SERVICE: Final = "rpc.service"
-    RPC_METHOD: Final = "rpc.method"
-    RPC_STATUS_CODE: Final = "rpc.response.status_code"
-    RPC_GRPC_STATUS_CODE: Final = "rpc.grpc.status_code"
-    TENANT: Final = "repartee.tenant"
-    REQUEST_ID: Final = "repartee.request_id"
-    REASON: Final = "repartee.reason"
 
 
 def _nothing() -> None:
@@ -57,7 +43,7 @@ def start_telemetry(service: str, settings: ServiceSettings) -> Telemetry:
         closing.callback(stop)
     if settings.traces == "none":
         return Telemetry(NoOpTracer(), closing.close, meter)
-    tracer, shutdown = open_tracer(service, settings.traces)
+    tracer, shutdown = open_tracer(service, settings.traces, share=settings.trace_share)
     closing.callback(shutdown)
     return Telemetry(tracer, closing.close, meter)
 
@@ -68,6 +54,12 @@ def current_trace_id() -> str:
     return f"{span.trace_id:032x}" if span is not None else ""
 
 
+def current_span_id() -> str:
+    """Returns the id of the span being worked on as 16 hex characters, or "" when tracing is off."""
+    span = CURRENT.get()
+    return f"{span.span_id:016x}" if span is not None else ""
+
+
 def recording(tracer: Tracer | None) -> RecordingTracer | None:
     """Returns `tracer` where it keeps spans, else None: what is not kept is not made."""
     return tracer if isinstance(tracer, RecordingTracer) else None
@@ -75,17 +67,11 @@ def recording(tracer: Tracer | None) -> RecordingTracer | None:
 
 def stages(tracer: Tracer) -> Stages:
     """Returns the port by which use cases make a span of each of their stages."""
-    if recording(tracer) is None:
+    kept = recording(tracer)
+    if kept is None:
         return no_stages
 
-    def stage_of(name: str) -> AbstractContextManager[None]:
-        return stage(tracer, name)
+    def stage(name: str) -> AbstractContextManager[object]:
+        return SpanBlock(kept.start(name, SpanKind.INTERNAL, {}))
 
-    return stage_of
-
-
-@contextlib.contextmanager
-def stage(tracer: Tracer, name: str) -> Generator[None, None, None]:
-    """A span around the block. Must not span a `yield` of a generator that another task may resume."""
-    with tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=True):
-        yield
+    return stage

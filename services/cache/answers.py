@@ -184,7 +184,8 @@ class Answers:
         asked = read_question(question.text, language=language, country=policy.country, places=policy.places)
         if is_elliptical(asked):
             return Lookup(miss_reason=ELLIPTICAL, threshold=threshold)
-        vector = await self._embed(question.text)
+        with self._stages("embed"):
+            vector = await self._embed(question.text)
         if vector is None:
             return Lookup(miss_reason=NO_CANDIDATE, threshold=threshold)
         async with asyncio.timeout(store_seconds):

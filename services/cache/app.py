@@ -6,9 +6,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from libs.common.embedding.choose import open_embedder
 from libs.common.errors import PreconditionFailed, Unavailable
+from libs.common.migrations.standing import stored_version
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
+from libs.common.spending.metered_ledger import metered
+from libs.common.spending.open_ledger import open_ledger
+from libs.common.spending.price_file import load_prices
+from libs.common.spending.side_charges import SideCharges
+from libs.common.stage_metrics import timed
 from libs.common.telemetry import stages, start_telemetry
 from libs.common.tenants.directory import TenantDirectory
 from libs.common.tenants.open_store import open_tenant_store
@@ -21,11 +27,13 @@ from services.cache.adapters.redis_leases import RedisLeases
 from services.cache.adapters.redisearch_nearest import RedisearchNearest
 from services.cache.admin import CacheAdminServicer
 from services.cache.answers import Answers
+from services.cache.cache_metrics import CacheMetrics
 from services.cache.canary import Canary
 from services.cache.counters import Counters
 from services.cache.flights import Flights, Leases
 from services.cache.index_following import IndexFollower
 from services.cache.keeping import Keeping
+from services.cache.migrations.stores import SENTINELS, answers_store
 from services.cache.reading import warm_up as warm_up_reading
 from services.cache.rechecking import Rechecking
 from services.cache.servicer import CacheServicer
@@ -44,16 +52,24 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
         telemetry = start_telemetry("cache", settings)
         stack.callback(telemetry.shutdown)
         bundles = _connect(settings, stack, db=None)
+        kept = _connect(settings, stack, db=settings.cache_redis_db, at_least_seconds=_PATIENCE_SECONDS)
+        schema = await stack.enter_async_context(stored_version(kept, answers_store, sentinels=SENTINELS))
         store = _open_store(settings, stack)
         directory = await stack.enter_async_context(TenantDirectory(open_tenant_store(settings, bundles)))
-        embedder = open_embedder(settings)
+        ledger = metered(await stack.enter_async_context(open_ledger(bundles)), telemetry.meter)
+        charges = SideCharges(ledger, load_prices(settings.prices_file))
+        stack.push_async_callback(charges.aclose)
+        embedder = open_embedder(settings, charges)
         stack.push_async_callback(embedder.aclose)
         # Before the server takes calls, so that no lookup waits for the model to load.
         await embedder.warm_up()
         warm_up_reading()
         policies = BundlePolicies(directory)
-        counters = await stack.enter_async_context(Counters(store))
-        follower = IndexFollower(store, TenantIndexes(max_bytes=settings.cache_index_bytes), counters)
+        metrics, indexes = CacheMetrics(), TenantIndexes(max_bytes=settings.cache_index_bytes)
+        if telemetry.meter is not None:
+            metrics.show(telemetry.meter, indexes)
+        counters = await stack.enter_async_context(Counters(store, note=metrics.counted))
+        follower = IndexFollower(store, indexes, counters)
         answers = Answers(
             store,
             embedder=embedder,
@@ -63,11 +79,11 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
             nearest=await _open_nearest(settings, stack, dimensions=embedder.dimensions),
             store_budget_seconds=settings.cache_store_budget_seconds,
             embed_timeout_seconds=settings.cache_embed_timeout_seconds,
-            stages=stages(telemetry.tracer),
+            stages=timed(stages(telemetry.tracer), telemetry.meter),
             threshold_floor=settings.cache_threshold_floor,
             sample_share=settings.cache_sample_share,
         )
-        flights = Flights(answers, _open_leases(settings, stack))
+        flights = Flights(answers, _open_leases(settings, stack), meter=telemetry.meter)
         stack.push_async_callback(flights.aclose)
         keeping = Keeping(
             store,
@@ -89,7 +105,11 @@ async def running(settings: CacheSettings) -> AsyncGenerator[RunningServer, None
                 registrations=_registrations(servicer, admin),
                 tracer=telemetry.tracer,
                 meter=telemetry.meter,
-                dependencies=lambda: [_redis_state(settings, answers), *_isolation_state(settings, canary)],
+                dependencies=lambda: [
+                    _redis_state(settings, answers),
+                    *schema(),
+                    *_isolation_state(settings, canary),
+                ],
             )
         )
         yield server

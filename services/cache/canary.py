@@ -12,8 +12,9 @@ from libs.common.errors import ReparteeError
 from libs.common.request_context import Principal, TenantId
 from services.cache.answers import Answers
 from services.cache.counters import CANARY_LEAKS, Counters
-from services.cache.keeping import Keeping, Offer
+from services.cache.keeping import Keeping
 from services.cache.lookup import Lookup, Question
+from services.cache.offers import Offer
 
 _log = logging.getLogger(__name__)
 

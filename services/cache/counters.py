@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,14 +18,21 @@ RECHECKED, FALSE_HITS, CANARY_LEAKS = "rechecked", "false_hits", "canary_leaks"
 MISS_PREFIX, REFUSED_PREFIX = "miss:", "refused:"
 
 
+def _nobody(_tenant: TenantId, _name: str, _count: int) -> None:
+    """Is told nothing."""
+
+
 class Counters:
     """Use as an async context manager: it owns the task that writes, and writes a last time when it ends.
 
-    When the store fails, counts wait in memory for the next write.
+    When the store fails, counts wait in memory for the next write. `note` is told of every count once.
     """
 
-    def __init__(self, store: CounterStore, *, flush_seconds: float = 1.0) -> None:
+    def __init__(
+        self, store: CounterStore, *, flush_seconds: float = 1.0, note: Callable[[TenantId, str, int], None] = _nobody
+    ) -> None:
         self._store = store
+        self._note = note
         self._flush_seconds = flush_seconds
         self._waiting: dict[TenantId, dict[str, int]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -53,6 +61,10 @@ class Counters:
     def add(self, owner: Principal, name: str, count: int = 1) -> None:
         """Adds to one total of the owner's tenant."""
         tenant = owner.require_tenant()
+        self._note(tenant, name, count)
+        self._add(tenant, name, count)
+
+    def _add(self, tenant: TenantId, name: str, count: int) -> None:
         counts = self._waiting.get(tenant)
         if counts is None:
             counts = self._waiting[tenant] = {}
@@ -71,7 +83,7 @@ class Counters:
             _log.warning("the cache's counts wait for the store (%s)", error.reason)
             for owner, counts in waiting.items():
                 for name, count in counts.items():
-                    self.add(owner, name, count)
+                    self._add(owner.require_tenant(), name, count)
 
     async def _write_forever(self) -> None:
         while True:

@@ -2,12 +2,15 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
 from libs.common.errors import Unavailable
+from libs.common.measures import Measures
+from libs.common.metrics import Meter
 from libs.common.request_context import Principal, TenantId
 from services.cache.answers import Answers
 from services.cache.lookup import (
@@ -73,9 +76,11 @@ class Flights:
         *,
         new_token: Callable[[], str] = lambda: secrets.token_hex(8),
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        meter: Meter | None = None,
     ) -> None:
         self._answers = answers
         self._leases = leases
+        self._meter = meter or Meter()
         self._new_token = new_token
         self._wait = wait
         # One watcher for each answer that callers of this replica wait for, whatever their number.
@@ -125,7 +130,10 @@ class Flights:
         if watcher is None:
             watcher = self._landings[place] = asyncio.create_task(self._watch(owner, key), name="cache-flight")
             watcher.add_done_callback(lambda done: self._forget(place, done))
+        began = time.perf_counter()
         done, _ = await asyncio.wait({watcher}, timeout=wait_seconds)
+        waits = self._meter.histogram(Measures.CACHE_WAITS, "landed" if done else "timeout")
+        waits.observe(time.perf_counter() - began)
         return bool(done)
 
     async def _watch(self, owner: Principal, key: str) -> None:

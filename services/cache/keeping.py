@@ -5,7 +5,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,10 +23,11 @@ from services.cache.admission import (
     ttl_seconds,
 )
 from services.cache.counters import REFUSED_PREFIX, Counters
-from services.cache.entries import Entry, Row, SourceRef, Vector, scope_of
+from services.cache.entries import Entry, Row, Vector, scope_of
 from services.cache.essence import essence
 from services.cache.fingerprint import fingerprint, language_of, normalise
 from services.cache.index_following import IndexFollower
+from services.cache.offers import GivenEmbedding, Kept, Offer
 from services.cache.reading import Reading, read_question
 from services.cache.store import AnswerStore, Policies, Policy
 from services.cache.tenant_index import TenantIndex
@@ -42,46 +42,6 @@ _FORGET_NEAR = 0.6
 
 def _spread() -> float:
     return random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # spreads expiry, guards nothing
-
-
-@dataclass(frozen=True, slots=True)
-class GivenEmbedding:
-    """An embedding that a caller hands over: whose it is, and its values."""
-
-    embedder_id: str
-    values: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An answer that a caller wants kept. `ttl_seconds` 0 means the tenant's default.
-
-    With `nothing_found` it is kept for a minute that no document answers, in place of a text. `wording` (`model`,
-    `extract`, …) and `confidence` say where the text comes from, and are not looked at when they are empty, or 0.
-    """
-
-    question: str
-    text: str
-    agent: str = ""
-    locale: str = ""
-    answered_by: str = ""
-    sources: tuple[SourceRef, ...] = ()
-    embedding: GivenEmbedding | None = None
-    knowledge_epoch: int = 0
-    ttl_seconds: float = 0.0
-    nothing_found: bool = False
-    wording: str = ""
-    confidence: float = 0.0
-    is_truncated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The entry, or why there is none; `key` is the question's in the exact tier, where it has one."""
-
-    entry_id: str = ""
-    refused_reason: str = ""
-    key: str = ""
 
 
 class Keeping:

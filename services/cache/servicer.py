@@ -1,11 +1,14 @@
 """CacheService: protobuf in, use cases, protobuf out."""
 
+from libs.common.attributes import Names
 from libs.common.request_context import current
+from libs.common.stages import note_on_call
 from repartee.v1 import cache_pb2, cache_pb2_grpc, common_pb2
 from services.cache.entries import SourceRef
 from services.cache.flights import Flights, Led
-from services.cache.keeping import GivenEmbedding, Keeping, Offer
+from services.cache.keeping import Keeping
 from services.cache.lookup import IN_FLIGHT, NOTHING_FOUND, Hit, Question
+from services.cache.offers import GivenEmbedding, Offer
 from services.cache.rechecking import Rechecking
 
 # Left of a caller's time when a wait for somebody else's answer ends.
@@ -31,6 +34,7 @@ class CacheServicer(cache_pb2_grpc.CacheServiceServicer):
         led = await self._flights.look_up(
             call.principal, question_of(request), may_lead=request.may_lead, wait_seconds=wait_seconds
         )
+        note_on_call({Names.CACHE: led.lookup.outcome})
         return _lookup_response(led, self._embedder_id)
 
     async def StoreAnswer(  # noqa: N802  # the proto's name

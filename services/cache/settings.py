@@ -1,5 +1,6 @@
 """Settings of the cache service."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -40,6 +41,7 @@ class CacheSettings(EmbeddingSettings, ServiceSettings):
     cache_embed_timeout_seconds: float = Field(
         1.0, gt=0, le=10, description="How long the embedder may take before the semantic tier is passed over."
     )
+    prices_file: Path | None = Field(None, description="YAML file of prices of models, in front of those shipped.")
     cache_canary_seconds: float = Field(
         60.0,
         ge=0,

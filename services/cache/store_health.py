@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
 
-# After so many faults in a row, one lookup a second finds out whether the store is back; the others do not wait for it.
+# After so many faults in a row, one lookup now and then finds out whether the store is back; others do not wait for it.
 _FAULTS_BEFORE_REST = 3
-_REST_SECONDS = 1.0
+_REST_SECONDS = 0.25
+# A hiccup fails every lookup that is under way: faults so close together are one. Else, under load, one hiccup would
+# turn every hit into work for an engine, which then is the next hiccup.
+_ONE_FAULT_SECONDS = 0.06
 
 
 class StoreHealth:
@@ -16,6 +19,7 @@ class StoreHealth:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._faults = 0
+        self._last_fault = -_ONE_FAULT_SECONDS
         self._resting_until = 0.0
 
     @property
@@ -39,6 +43,9 @@ class StoreHealth:
 
     def note_fault(self, error: Exception) -> None:
         """The store has failed, or taken too long."""
-        self._faults += 1
-        self._resting_until = self._clock() + _REST_SECONDS
+        now = self._clock()
+        if not self._faults or now - self._last_fault >= _ONE_FAULT_SECONDS:
+            self._faults += 1
+            self._last_fault = now
+        self._resting_until = now + _REST_SECONDS
         _log.warning("Cache sémantique désactivé: the store does not answer (%s)", type(error).__name__)

@@ -172,6 +172,16 @@ class TenantIndexes:
         self._sizes: dict[TenantId, int] = {}
         self._total_bytes = 0
 
+    @property
+    def entries(self) -> int:
+        """Rows of all tenants in memory."""
+        return sum(map(len, self._indexes.values()))
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes held, roughly."""
+        return self._total_bytes
+
     def of(self, tenant: TenantId) -> TenantIndex:
         """Returns the tenant's index, empty and without version when it is not in memory."""
         index = self._indexes.get(tenant)

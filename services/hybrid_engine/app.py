@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from libs.common.channel import ClientTls, open_channel
+from libs.common.metrics import Meter
 from libs.common.redis_store import RedisStore
 from libs.common.request_context import current
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
@@ -15,8 +16,9 @@ from libs.common.spending.ledger import Ledger
 from libs.common.spending.metered_ledger import metered
 from libs.common.spending.open_ledger import open_ledger
 from libs.common.spending.price_file import load_prices
+from libs.common.stage_metrics import timed
 from libs.common.telemetry import Telemetry, stages, start_telemetry
-from libs.common.tenants.bundle import TenantBundle
+from libs.common.tenants.bundle import TenantBundle, Tier
 from libs.common.tenants.directory import TenantDirectory, TenantSource
 from libs.common.tenants.open_store import open_tenant_store
 from repartee.v1 import engine_pb2, engine_pb2_grpc, rag_pb2
@@ -24,6 +26,7 @@ from services.hybrid_engine.adapters.open_tiers import TierOpener, tier_of_setti
 from services.hybrid_engine.adapters.openai_chat import load_sdk
 from services.hybrid_engine.adapters.passages import RagPassages
 from services.hybrid_engine.admin import EngineAdminServicer
+from services.hybrid_engine.engine_metrics import EngineMetrics
 from services.hybrid_engine.llm.accounting import Settling
 from services.hybrid_engine.llm.choosing import Books, Cascades
 from services.hybrid_engine.llm.generating import Generating
@@ -59,18 +62,22 @@ async def running(
         store = _open_store(settings, stack)
         directory = await stack.enter_async_context(TenantDirectory(tenants or open_tenant_store(settings, store)))
         opened = ledger or await stack.enter_async_context(open_ledger(store))
-        books = metered(opened, telemetry.meter)
+        tiers = _tiers(settings)
+        own = frozenset(model for tier in tiers for model in (tier.model, *tier.more_models))
+        books = metered(opened, telemetry.meter, shown=own)
+        metrics = EngineMetrics(telemetry.meter or Meter())
 
         async def bundle_of_caller() -> TenantBundle:
             return await directory.get(current().principal.require_tenant())
 
-        cascades = await _open_cascades(settings, books, stack)
+        cascades = await _open_cascades(settings, tiers, books, metrics, stack)
+        metrics.show_tiers(cascades)
         await stack.enter_async_context(_looked_after(settings, cascades))
         answering = _engine(settings)(
             bundles=bundle_of_caller,
             passages=passages or await _open_passages(settings, telemetry, stack),
             cascade_of=cascades.of,
-            stages=stages(telemetry.tracer),
+            stages=timed(stages(telemetry.tracer), telemetry.meter),
         )
         generating = Generating(bundles=bundle_of_caller, cascade_of=cascades.of, replies=CannedReplies())
         admin = EngineAdminServicer(bundles=bundle_of_caller, cascades=cascades)
@@ -78,7 +85,9 @@ async def running(
             running_server(
                 settings,
                 name=settings.name,
-                registrations=_registrations(EngineServicer(answering), admin, LlmServicer(generating)),
+                registrations=_registrations(
+                    EngineServicer(answering, note=metrics.answered), admin, LlmServicer(generating)
+                ),
                 tracer=telemetry.tracer,
                 meter=telemetry.meter,
                 dependencies=lambda: _dependencies(settings, cascades),
@@ -121,9 +130,14 @@ async def _open_passages(settings: EngineSettings, telemetry: Telemetry, stack: 
     return RagPassages(channel, timeout_seconds=settings.retrieval_seconds)
 
 
-async def _open_cascades(settings: EngineSettings, ledger: Ledger, stack: AsyncExitStack) -> Cascades:
-    tiers = [tier_of_settings(settings)] if settings.has_llm else []
-    tiers += read_tiers(settings.llm_tiers_file) if settings.llm_tiers_file else ()
+def _tiers(settings: EngineSettings) -> Sequence[Tier]:
+    first = (tier_of_settings(settings),) if settings.has_llm else ()
+    return (*first, *(read_tiers(settings.llm_tiers_file) if settings.llm_tiers_file else ()))
+
+
+async def _open_cascades(
+    settings: EngineSettings, tiers: Sequence[Tier], ledger: Ledger, metrics: EngineMetrics, stack: AsyncExitStack
+) -> Cascades:
     asked = read_mode_file(settings.llm_mode_file) if settings.llm_mode_file else None
     settling = await stack.enter_async_context(Settling().running())
     cascades = Cascades(
@@ -131,6 +145,7 @@ async def _open_cascades(settings: EngineSettings, ledger: Ledger, stack: AsyncE
         open_tier=TierOpener(settings).open,
         mode=asked or LlmMode(settings.llm_mode),
         books=Books(ledger, load_prices(settings.prices_file), settling),
+        tell=metrics.tried,
     )
     stack.push_async_callback(cascades.aclose)
     if cascades.of_process.configured:

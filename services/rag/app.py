@@ -10,9 +10,16 @@ from typing import Literal, Protocol
 
 from libs.common.embedding.choose import ReadyEmbedder, open_embedder
 from libs.common.errors import Unavailable
+from libs.common.migrations.standing import stored_version
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
+from libs.common.spending.metered_ledger import metered
+from libs.common.spending.open_ledger import open_ledger
+from libs.common.spending.price_file import load_prices
+from libs.common.spending.prices import is_local
+from libs.common.spending.side_charges import SideCharges
+from libs.common.stage_metrics import timed
 from libs.common.telemetry import stages, start_telemetry
 from libs.common.tenants.directory import TenantDirectory
 from libs.common.tenants.open_store import open_tenant_store
@@ -30,6 +37,7 @@ from services.rag.document_texts import IndexedTexts
 from services.rag.fact_reading import FactReading
 from services.rag.ingestion import Ingestion
 from services.rag.knowledge_clock import KnowledgeClock
+from services.rag.migrations.stores import SENTINELS, patterns_store
 from services.rag.passage_index import PassageIndex, PassageReading
 from services.rag.patterns.curation import Curation
 from services.rag.patterns.shelf import Shelf
@@ -82,23 +90,26 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
     async with AsyncExitStack() as stack:
         telemetry = start_telemetry("rag", settings)
         stack.callback(telemetry.shutdown)
-        embedder = open_embedder(settings)
+        tenants, epochs = _open_redis(settings, stack)
+        ledger = metered(await stack.enter_async_context(open_ledger(tenants)), telemetry.meter)
+        charges = SideCharges(ledger, load_prices(settings.prices_file))
+        stack.push_async_callback(charges.aclose)
+        embedder = open_embedder(settings, charges)
         stack.push_async_callback(embedder.aclose)
         await embedder.warm_up()
-        tenants, epochs = _open_redis(settings, stack)
         directory = await stack.enter_async_context(TenantDirectory(open_tenant_store(settings, tenants)))
         rules = BundleRules(directory)
         folder = _state_folder(settings, stack)
         clock, clock_part = _open_clock(epochs, folder)
         index, index_part = await _open_index(settings, embedder, folder, stack)
-        reranker, reranker_part = _open_reranker(settings, stack)
+        reranker, reranker_part = _open_reranker(settings, charges, stack)
         retrieval = PassageRetrieval(
             index=index,
             embedder=embedder,
             clock=clock,
             rules=rules,
             reranker=reranker,
-            stages=stages(telemetry.tracer),
+            stages=timed(stages(telemetry.tracer), telemetry.meter),
         )
         desk = await _open_patterns(settings, index, stack)
         files = ChildReader()
@@ -111,6 +122,7 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
             files=files,
             quarantine=index,
             patterns=desk.teacher,
+            meter=telemetry.meter,
         )
         servicer = RagServicer(
             retrieval=retrieval,
@@ -120,6 +132,9 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
             patterns=desk,
         )
         admin = RagAdminServicer(retrieval=retrieval, index=index, embedder_id=embedder.embedder_id, patterns=desk)
+        schema = await stack.enter_async_context(
+            stored_version(_connect_patterns(settings, stack), patterns_store, sentinels=SENTINELS)
+        )
         parts = (index_part, clock_part, reranker_part, Part("embedder", "up", embedder.embedder_id))
         server = await stack.enter_async_context(
             running_server(
@@ -128,7 +143,7 @@ async def running(settings: RagSettings) -> AsyncGenerator[RunningServer, None]:
                 registrations=_registrations(servicer, admin),
                 tracer=telemetry.tracer,
                 meter=telemetry.meter,
-                dependencies=lambda: [part.state() for part in parts],
+                dependencies=lambda: [*(part.state() for part in parts), *schema()],
                 default_deadline_seconds=_DEFAULT_DEADLINE_SECONDS,
                 max_receive_bytes=_MAX_RECEIVE_BYTES,
             )
@@ -150,13 +165,20 @@ def _open_redis(settings: RagSettings, stack: AsyncExitStack) -> tuple[RedisStor
     return tenants, epochs
 
 
+def _connect_patterns(settings: RagSettings, stack: AsyncExitStack) -> RedisStore | None:
+    if settings.redis_url is None:
+        return None
+    url, db = settings.redis_url.get_secret_value(), settings.patterns_redis_db
+    store = RedisStore.connect(url, db=db, prefix=settings.redis_prefix, timeout_seconds=_PATTERNS_SECONDS)
+    stack.push_async_callback(store.aclose)
+    return store
+
+
 async def _open_patterns(settings: RagSettings, index: Index, stack: AsyncExitStack) -> PatternDesk:
     """Without Redis, patterns are learned again when the process starts anew."""
     kept: PatternStore = MemoryPatterns()
-    if settings.redis_url is not None:
-        url, db = settings.redis_url.get_secret_value(), settings.patterns_redis_db
-        store = RedisStore.connect(url, db=db, prefix=settings.redis_prefix, timeout_seconds=_PATTERNS_SECONDS)
-        stack.push_async_callback(store.aclose)
+    store = _connect_patterns(settings, stack)
+    if store is not None:
         kept = RedisPatterns(store)
     shelf = Shelf(kept)
     teacher = await stack.enter_async_context(Teacher(kept, IndexedTexts(index, index), shelf))
@@ -208,17 +230,19 @@ async def _open_index(
     return remote, Part("qdrant", "up", "", remote)
 
 
-def _open_reranker(settings: RagSettings, stack: AsyncExitStack) -> tuple[Reranker | None, Part]:
+def _open_reranker(settings: RagSettings, charges: SideCharges, stack: AsyncExitStack) -> tuple[Reranker | None, Part]:
     if settings.cohere_api_key is None:
         return None, Part("reranker", "embedded", "passages keep the order of their similarity")
     try:
         from services.rag.adapters.cohere_reranker import CohereReranker  # noqa: PLC0415
     except ImportError:
         return None, Part("reranker", "degraded", "the package `cohere` is missing: passages are not reranked")
+    model, is_free = settings.cohere_model, is_local(settings.cohere_base_url or "")
     reranker = CohereReranker(
         api_key=settings.cohere_api_key.get_secret_value(),
-        model=settings.cohere_model,
+        model=model,
         base_url=settings.cohere_base_url,
+        billed=lambda searches: charges.reranked(provider="cohere", model=model, searches=searches, is_free=is_free),
     )
     stack.push_async_callback(reranker.aclose)
     return reranker, Part("reranker", "up", settings.cohere_model, reranker)

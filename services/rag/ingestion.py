@@ -4,12 +4,12 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from weakref import WeakValueDictionary
 
 from libs.common.embedding.port import Embedder
+from libs.common.measures import Measures
+from libs.common.metrics import Meter
 from libs.common.request_context import Principal, TenantId
 from services.rag.chunking import Chunk
 from services.rag.documents import ReadDocument, Refusal, SubmittedDocument, cut, read_document, screen
@@ -17,6 +17,7 @@ from services.rag.file_reading import FileReader, TextOnly
 from services.rag.knowledge_clock import KnowledgeClock
 from services.rag.knowledge_rules import KnowledgeRules, KnowledgeRulesSource
 from services.rag.media_types import TEXT_TYPES
+from services.rag.outcomes import Deleted, DocumentOutcome, Outcome, Upserted
 from services.rag.passage_index import DocumentRecord, PassageIndex, StoredChunk
 from services.rag.patterns.keeper import NoPatterns, PatternKeeper
 from services.rag.quarantine import NoQuarantine, Note, Quarantine
@@ -27,43 +28,6 @@ _LOG = logging.getLogger(__name__)
 
 # The embedded engine holds the interpreter while it writes: short batches let calls in between.
 BATCH_CHUNKS = 32
-
-
-class Outcome(Enum):
-    """What became of a document."""
-
-    INDEXED = "indexed"
-    UNCHANGED = "unchanged"
-    REFUSED = "refused"
-    # It could not be read; an earlier version stays in use.
-    QUARANTINED = "quarantined"
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentOutcome:
-    """What became of one document. `reason` and `detail` are set when it was refused or set aside."""
-
-    document_id: str
-    outcome: Outcome
-    chunk_count: int = 0
-    reason: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Upserted:
-    """One outcome a document, in the order given, and the knowledge's epoch after."""
-
-    outcomes: tuple[DocumentOutcome, ...]
-    knowledge_epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """How many documents existed and are gone, and the knowledge's epoch after."""
-
-    count: int
-    knowledge_epoch: int
 
 
 class Ingestion:
@@ -85,6 +49,7 @@ class Ingestion:
         files: FileReader | None = None,
         quarantine: Quarantine | None = None,
         patterns: PatternKeeper | None = None,
+        meter: Meter | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._index = index
@@ -94,6 +59,7 @@ class Ingestion:
         self._files = files or TextOnly()
         self._quarantine = quarantine or NoQuarantine()
         self._patterns = patterns or NoPatterns()
+        self._meter = meter or Meter()
         self._now = now
         self._locks: WeakValueDictionary[TenantId, asyncio.Lock] = WeakValueDictionary()
 
@@ -102,6 +68,12 @@ class Ingestion:
 
         Raises NotFound (TENANT_NOT_FOUND), Unavailable, PreconditionFailed (EMBEDDER_MISMATCH).
         """
+        upserted = await self._upsert(principal, documents)
+        for each in upserted.outcomes:
+            self._meter.counter(Measures.DOCUMENTS, each.outcome.value, each.reason).add()
+        return upserted
+
+    async def _upsert(self, principal: Principal, documents: Sequence[SubmittedDocument]) -> Upserted:
         scope = TenantScope(principal)
         rules = await self._rules.rules(scope.tenant)
         ids = [document.document_id for document in documents]
@@ -157,6 +129,7 @@ class Ingestion:
             for document_id in wanted:
                 await self._index.remove(scope, document_id)
             await self._patterns.documents_gone(principal, wanted)
+            self._meter.counter(Measures.DOCUMENTS, "deleted", "").add(len(known))
             return Deleted(len(known), await self._clock.advance(scope))
 
     async def _read(

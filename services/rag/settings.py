@@ -1,5 +1,7 @@
 """Settings of the rag service."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from libs.common.embedding.choose import EmbeddingSettings
@@ -35,3 +37,4 @@ class RagSettings(EmbeddingSettings, ServiceSettings):
     cohere_api_key: SecretStr | None = Field(None, description="Key of Cohere; without it passages are not reranked.")
     cohere_model: str = Field("rerank-v3.5", description="Cohere's reranking model; a multilingual one.")
     cohere_base_url: str | None = Field(None, description="Address of the Cohere API when it is not the public one.")
+    prices_file: Path | None = Field(None, description="YAML file of prices of models, in front of those shipped.")

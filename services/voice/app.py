@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from libs.common.channel import ClientTls, open_channel
+from libs.common.metrics import Meter
 from libs.common.redis_store import RedisStore
 from libs.common.server import DependencyState, Registration, RunningServer, run_service, running_server
 from libs.common.settings import load_settings
@@ -32,6 +33,7 @@ from services.voice.servicer import VoiceServicer
 from services.voice.settings import VoiceSettings
 from services.voice.speaking import Speaking
 from services.voice.speech_figures import SpeechFigures
+from services.voice.stream_metrics import StreamMetrics
 from services.voice.voices import SpeechProvider, Voices
 
 _LOG = logging.getLogger(__name__)
@@ -56,7 +58,9 @@ async def running(settings: VoiceSettings) -> AsyncGenerator[RunningServer, None
         ledger = metered(await stack.enter_async_context(open_ledger(store)), telemetry.meter)
         account = LedgerAccount(directory, ledger, load_prices(settings.prices_file))
         stack.push_async_callback(account.aclose)
-        figures = SpeechFigures(cost=lambda model, characters: account.quote(model, characters).cost_micro_usd)
+        figures = SpeechFigures(
+            cost=lambda model, characters: account.quote(model, characters).cost_micro_usd, meter=telemetry.meter
+        )
         voices = Voices(
             open_providers(settings),
             cooldown_seconds=settings.voice_cooldown_seconds,
@@ -71,7 +75,8 @@ async def running(settings: VoiceSettings) -> AsyncGenerator[RunningServer, None
         await phrases.load()
         await phrases.warm_up(_WARM_UP_LOCALES)
         tenants = BundleVoices(directory)
-        speaking = Speaking(tenants=tenants, voices=voices, phrases=phrases)
+        streams = StreamMetrics(telemetry.meter or Meter())
+        speaking = Speaking(tenants=tenants, voices=voices, phrases=phrases, note=streams.heard)
         channel = open_channel(
             settings.router_target,
             services=[router_pb2.DESCRIPTOR.services_by_name["RouterService"]],
@@ -81,7 +86,9 @@ async def running(settings: VoiceSettings) -> AsyncGenerator[RunningServer, None
             meter=telemetry.meter,
         )
         router = RouterClient(await stack.enter_async_context(channel))
-        conversing = Conversing(tenants=tenants, voices=voices, phrases=phrases, router=router, waits=Waits())
+        conversing = Conversing(
+            tenants=tenants, voices=voices, phrases=phrases, router=router, waits=Waits(), note=streams.heard
+        )
         pregenerating = Pregenerating(tenants=tenants, voices=voices, phrases=phrases)
         _LOG.info("voices: %s", ", ".join(f"{line.name} {line.state}" for line in voices.dependencies()))
         server = await stack.enter_async_context(

@@ -8,8 +8,10 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from libs.common.attributes import Names
 from libs.common.errors import ReparteeError
 from libs.common.request_context import TenantId
+from libs.common.stages import begin_step
 from services.voice.audio import AudioForm
 from services.voice.chunks import ChunkAssembler
 from services.voice.inbox import Inbox, Said
@@ -18,7 +20,7 @@ from services.voice.masking import Waits, acknowledges
 from services.voice.phrases import PhraseMemory
 from services.voice.reply_feed import Replied, RouterEvent, RouterTurns, SpokenTurn
 from services.voice.speaking import TenantVoices
-from services.voice.speech_stream import Started
+from services.voice.speech_stream import Finished, Started
 from services.voice.spoken_turn import Outlook, SpokenTurnRun, TurnEvent
 from services.voice.voices import Voices
 
@@ -44,7 +46,7 @@ ConverseEvent = Started | TurnEvent
 
 
 class Conversing:
-    """Holds spoken conversations. `waits` learns from all of them."""
+    """Holds spoken conversations. `waits` learns from all of them, `note` is told of each turn that was spoken."""
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Conversing:
         phrases: PhraseMemory,
         router: RouterTurns,
         waits: Waits,
+        note: Callable[[Finished], None] = lambda _: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tenants = tenants
@@ -61,6 +64,7 @@ class Conversing:
         self._phrases = phrases
         self._router = router
         self._waits = waits
+        self._note = note
         self._now = now
 
     async def converse(
@@ -104,8 +108,10 @@ class Conversing:
 
     async def _turn(self, talk: "_Talk", turn: SpokenTurn) -> AsyncGenerator[TurnEvent, None]:
         phase = talk.phase
+        step = begin_step("spoken-turn")
         run = SpokenTurnRun(
             turn,
+            step=step,
             phrases=talk.phrases,
             voices=self._voices,
             assembler=talk.assembler,
@@ -118,11 +124,14 @@ class Conversing:
             ),
             now=self._now,
         )
-        reading = asyncio.create_task(run.feed.read(self._stream(turn, talk.settling)), name="spoken-reply")
+        with step.within():
+            reading = asyncio.create_task(run.feed.read(self._stream(turn, talk.settling)), name="spoken-reply")
         is_over = False
         try:
             async with aclosing(run.events(reading)) as events:
                 async for event in events:
+                    if isinstance(event, Finished):
+                        self._note(event)
                     yield event
                     if talk.late_replies:
                         yield talk.late_replies.pop(0)
@@ -132,7 +141,11 @@ class Conversing:
             if run.gave_up or not is_over:
                 reading.cancel()
             talk.last = (run, reading)
-            talk.settling = asyncio.create_task(self._settle(talk, run, reading), name="spoken-turn-kept")
+            if run.heard_reply is not None:
+                step.note(Names.INTERRUPTED, True)
+            step.end()
+            with step.within():
+                talk.settling = asyncio.create_task(self._settle(talk, run, reading), name="spoken-turn-kept")
 
     async def _stream(self, turn: SpokenTurn, before: "asyncio.Task[None] | None") -> AsyncGenerator[RouterEvent, None]:
         """Yields the router's events once the turn before is kept as it was heard, because this one builds on it."""

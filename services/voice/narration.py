@@ -20,12 +20,16 @@ _PIECES_AHEAD = 256
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Samples of one sentence, the one of that `index`; `begins` is its text on its first piece with a voice."""
+    """Samples of one sentence, the one of that `index`; `begins` is its text on its first piece with a voice.
+
+    `is_kept` is true for audio from memory.
+    """
 
     samples: Samples
     begins: str
     voice: str
     index: int = 0
+    is_kept: bool = False
 
 
 @dataclass(slots=True)

@@ -80,7 +80,11 @@ class PhraseMemory:
         """Counts a phrase that is played to a caller."""
         speaker = candidate.provider
         self._figures.played(
-            from_memory=from_memory, is_paid=speaker.is_paid, model=speaker.model, characters=len(text)
+            from_memory=from_memory,
+            provider=speaker.name,
+            is_paid=speaker.is_paid,
+            model=speaker.model,
+            characters=len(text),
         )
 
     async def load(self) -> None:

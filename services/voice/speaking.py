@@ -17,7 +17,7 @@ from services.voice.masking import GREETINGS, UNKNOWN, Mask
 from services.voice.narration import Ahead, Narration, Piece, narrate
 from services.voice.phrases import PhraseAudio, PhraseMemory, default_phrases
 from services.voice.sentences import split_sentences
-from services.voice.speech_stream import SpeechEvent, SpeechStream, Started
+from services.voice.speech_stream import Finished, SpeechEvent, SpeechStream, Started
 from services.voice.voices import Plan, Voices
 
 _LONGEST_TEXT_BYTES = 4_096
@@ -72,7 +72,8 @@ class ListedPhrase:
 class Speaking:
     """Speaks for tenants.
 
-    Closing a stream stops the voice within one piece of audio. Events: Started, chunks, Finished.
+    Closing a stream stops the voice within one piece of audio. Events: Started, chunks, Finished. `note` is told of
+    each text that was spoken.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class Speaking:
         tenants: TenantVoices,
         voices: Voices,
         phrases: PhraseMemory,
+        note: Callable[[Finished], None] = lambda _: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tenants = tenants
         self._voices = voices
         self._phrases = phrases
+        self._note = note
         self._now = now
 
     async def say(self, tenant: TenantId, utterance: Utterance) -> AsyncGenerator[SpeechEvent, None]:
@@ -142,9 +145,10 @@ class Speaking:
             if opening:
                 # A greeting is content itself: it masks nothing.
                 segment = Segment.CONTENT if opening_key in GREETINGS else Segment.FILLER
+                is_kept = phrases.audio(opening_key) is not None
                 phrase = await phrases.make(opening_key, narration)
                 opened = phrase is not None
-                for chunk in stream.phrase(phrase, segment, opening):
+                for chunk in stream.phrase(phrase, segment, opening, is_kept=is_kept):
                     yield chunk
             mask = Mask(forecast=UNKNOWN, phase="", lengths=phrases.lengths(), last_filler=opening_key)
             waiting = MaskedWait(mask if opened else None, stream, phrases, begun=begun, now=self._now)
@@ -164,7 +168,9 @@ class Speaking:
             for chunk in stream.end():
                 yield chunk
             spoken = ([opening] if opened else []) + waiting.played + narration.spoken
-            yield stream.finished(narration, spoken, turn_id=utterance.turn_id)
+            finished = stream.finished(narration, spoken, turn_id=utterance.turn_id)
+            self._note(finished)
+            yield finished
 
     def _plan(self, utterance: Utterance, tenant: TenantVoice) -> Plan:
         locale = utterance.locale or tenant.locale
@@ -200,7 +206,7 @@ class Speaking:
 
 
 async def _recall(text: str, audio: PhraseAudio, narration: Narration) -> AsyncGenerator[Piece, None]:
-    yield Piece(audio.samples, text, audio.voice)
+    yield Piece(audio.samples, text, audio.voice, is_kept=True)
     narration.spoken.append(text)
 
 

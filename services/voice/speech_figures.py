@@ -1,10 +1,12 @@
-"""What this process has spoken, counted since its start: phrases from memory, characters, money, first audio."""
+"""What this process has spoken, counted since its start: phrases from memory, characters, money, waits."""
 
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
+from libs.common.measures import Measures
+from libs.common.metrics import Meter
 from services.voice.watched_speech import Take
 
 # Enough for a median that follows the last minutes of a busy line.
@@ -38,10 +40,11 @@ class SpeechSummary:
 
 
 class SpeechFigures:
-    """Counts; `cost` gives the price of a text by model and characters, in micro-dollars."""
+    """Counts, also as metrics; `cost` gives the price of a text by model and characters, in micro-dollars."""
 
-    def __init__(self, *, cost: Callable[[str, int], int] | None = None) -> None:
+    def __init__(self, *, cost: Callable[[str, int], int] | None = None, meter: Meter | None = None) -> None:
         self._cost = cost
+        self._meter = meter or Meter()
         self._counts: Counter[str] = Counter()
         self._first_audio_ms: deque[float] = deque(maxlen=_LATEST)
 
@@ -50,15 +53,24 @@ class SpeechFigures:
         self._counts["takes"] += 1
         self._counts["failures"] += bool(take.reason)
         self._counts["billed"] += take.billed_characters
+        outcome = take.reason or ("spoken" if take.was_heard else "left")
+        self._meter.counter(Measures.SPEECH, take.provider, outcome).add()
+        if take.billed_characters:
+            self._meter.counter(Measures.CHARACTERS, take.provider, "billed").add(take.billed_characters)
+        elif not take.reason:
+            self._meter.counter(Measures.CHARACTERS, take.provider, "free").add(take.characters)
         if take.first_audio_ms:
             self._first_audio_ms.append(take.first_audio_ms)
+            self._meter.histogram(Measures.SPEECH_FIRST_AUDIO, take.provider).observe(take.first_audio_ms / 1_000)
 
-    def played(self, *, from_memory: bool, is_paid: bool, model: str, characters: int) -> None:
-        """Counts a phrase that was asked for; `is_paid` and `model` are of the voice that it is kept of."""
+    def played(self, *, from_memory: bool, provider: str, is_paid: bool, model: str, characters: int) -> None:
+        """Counts a phrase that was asked for; what is said of the voice is of the one that it is kept of."""
         self._counts["hits" if from_memory else "misses"] += 1
+        self._meter.counter(Measures.PHRASES, "hit" if from_memory else "miss").add()
         if from_memory and is_paid:
             self._counts["saved"] += characters
             self._counts["saved_micro_usd"] += self._cost(model, characters) if self._cost else 0
+            self._meter.counter(Measures.CHARACTERS, provider, "saved").add(characters)
 
     def summary(self) -> SpeechSummary:
         """Returns the figures."""

@@ -12,6 +12,12 @@ from services.voice.playback import Playback
 # A phrase goes out in one to five messages.
 _PHRASE_CHUNK_MS = 1_000
 _PHRASE_CHUNKS = 5
+_CACHE = "cache"
+
+
+def source_of(voice: str, *, is_kept: bool) -> str:
+    """Returns where audio in `voice` (`provider:voice`) comes from: `cache`, or the provider's name."""
+    return _CACHE if is_kept else voice.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class Finished:
     largest_gap_ms: float = 0.0
     turn_id: str = ""
     interrupted: bool = False
+    # Where the first audio came from, as `source_of`; empty when there was none.
+    first_source: str = ""
 
 
 SpeechEvent = Started | Chunk | Finished
@@ -48,16 +56,18 @@ class SpeechStream:
         self.playback = Playback(begun=begun)
         self._assembler = assembler
         self._now = now
+        self._first_source = ""
 
     @property
     def sent_any(self) -> bool:
         """True once a chunk was handed out."""
         return self.playback.ends_at is not None
 
-    def phrase(self, audio: PhraseAudio | None, segment: Segment, text: str) -> list[Chunk]:
-        """Returns the chunks of a kept phrase; none when there is no audio of it."""
+    def phrase(self, audio: PhraseAudio | None, segment: Segment, text: str, *, is_kept: bool = True) -> list[Chunk]:
+        """Returns the chunks of a phrase, which `is_kept` or was made just now; none when there is no audio of it."""
         if audio is None:
             return []
+        self._first_source = self._first_source or source_of(audio.voice, is_kept=is_kept)
         chunks = self._assembler.begin(segment, text, voice=audio.voice)
         size_ms = max(_PHRASE_CHUNK_MS, audio.audio_ms // (_PHRASE_CHUNKS - 1))
         chunks += self._assembler.push(audio.samples, chunk_ms=size_ms)
@@ -66,6 +76,7 @@ class SpeechStream:
     def piece(self, piece: Piece) -> list[Chunk]:
         """Returns the chunks that a piece of speech completes."""
         chunks = self._assembler.begin(Segment.CONTENT, piece.begins, voice=piece.voice) if piece.begins else []
+        self._first_source = self._first_source or source_of(piece.voice, is_kept=piece.is_kept)
         return self._noted(chunks + self._assembler.push(piece.samples))
 
     def rest(self) -> list[Chunk]:
@@ -87,6 +98,7 @@ class SpeechStream:
             first_audio_ms=self.playback.first_audio_ms,
             largest_gap_ms=self.playback.largest_gap_ms,
             turn_id=turn_id,
+            first_source=self._first_source if self.sent_any else "",
         )
 
     def _noted(self, chunks: list[Chunk]) -> list[Chunk]:

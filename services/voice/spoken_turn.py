@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from libs.common.errors import ErrorKind, ReparteeError
+from libs.common.stages import TracedStep
 from services.voice.chunks import Chunk, ChunkAssembler, Segment
 from services.voice.inbox import Inbox, Interruption
 from services.voice.kept_phrases import KeptPhrases
@@ -59,6 +60,7 @@ class SpokenTurnRun:
         assembler: ChunkAssembler,
         inbox: Inbox,
         outlook: Outlook,
+        step: TracedStep,
         now: Callable[[], float],
     ) -> None:
         self.turn = turn
@@ -71,6 +73,7 @@ class SpokenTurnRun:
         self.told_reply = False
         self._phrases = phrases
         self._inbox = inbox
+        self._step = step
         self._now = now
         self._begun = now()
         self._narration = Narration(list(phrases.plan.reasons))
@@ -99,7 +102,8 @@ class SpokenTurnRun:
 
     async def events(self, reading: "asyncio.Task[None]") -> AsyncGenerator[TurnEvent, None]:
         """Yields the turn's events, `Finished` last. `reading` fills the feed; whoever started it ends it."""
-        speaking = asyncio.create_task(self._ahead.produce(), name="spoken-turn")
+        with self._step.within():
+            speaking = asyncio.create_task(self._ahead.produce(), name="spoken-turn")
         speaking.add_done_callback(self._ahead.close)
         try:
             async with aclosing(self._chunks(reading, speaking)) as chunks:
@@ -227,6 +231,7 @@ class SpokenTurnRun:
             largest_gap_ms=self._playback.largest_gap_ms,
             turn_id=self.turn.turn_id,
             interrupted=is_cut,
+            first_source=self._audio.first_source if self._playback.ends_at is not None else "",
         )
 
     def cut_late(self, heard_ms: float) -> None:

@@ -12,6 +12,7 @@ from services.voice.pauses import pauses_ms
 from services.voice.phrases import PhraseAudio
 from services.voice.playback import Playback
 from services.voice.reply_feed import ReplyFeed
+from services.voice.speech_stream import source_of
 
 # A phrase goes out in pieces of this length, and is cut between them at the latest.
 _SLICE_MS = 100
@@ -48,10 +49,13 @@ class TurnAudio:
         self._resumed: set[int] = set()
         self._is_heard = False
         self._takes_reply = True
+        # Where the first audio came from, as `source_of`.
+        self.first_source = ""
 
     def play(self, text: str, audio: PhraseAudio) -> None:
         """Puts a phrase before what comes."""
         self._phrases.played(text, audio)
+        self.first_source = self.first_source or source_of(audio.voice, is_kept=True)
         self._spans.append((text, -1))
         self._ready += self._assembler.begin(Segment.FILLER, text, voice=audio.voice)
         self._phrase, self._played = audio.samples, 0
@@ -143,6 +147,7 @@ class TurnAudio:
         if piece.begins:
             self._spans.append((piece.begins, piece.index))
             self._ready += self._assembler.begin(Segment.CONTENT, piece.begins, voice=piece.voice)
+        self.first_source = self.first_source or source_of(piece.voice, is_kept=False)
         self._ready += self._assembler.push(piece.samples)
         return True
 

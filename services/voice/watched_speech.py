@@ -5,7 +5,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
+from libs.common.attributes import Names
 from libs.common.errors import Exhausted, Unavailable
+from libs.common.stages import begin_model_call
 from services.voice.audio import Samples
 from services.voice.loudness import Leveller, VoiceLevels
 from services.voice.resting import Resting
@@ -115,6 +117,7 @@ class WatchedSpeech:
         payment = await self._hold(len(text))
         leveller = Leveller(self._levels, f"{self.name}:{voice}", sample_rate_hz) if self._levels else None
         begun, first_ms, reason, ended = self._now(), 0.0, "", False
+        step = begin_model_call("text_to_speech", provider=self.name, model=self.model or self.name)
         pieces = self._provider.stream(text, locale=locale, voice=voice, sample_rate_hz=sample_rate_hz)
         try:
             async with aclosing(pieces):
@@ -136,6 +139,14 @@ class WatchedSpeech:
             take = Take(self.name, self.model, len(text), billed, ended and first_ms > 0, first_ms, reason)
             payment.settle(take)
             self._note(take)
+            step.note(Names.CHARACTERS, take.characters)
+            if first_ms:
+                step.note(Names.FIRST_PIECE_MS, round(first_ms))
+            if reason:
+                step.fail(reason)
+            elif not ended:
+                step.note(Names.CANCELLED, True)
+            step.end()
 
     async def _hold(self, characters: int) -> Payment:
         if not self.is_paid:

@@ -6,8 +6,9 @@ from libs.common.request_context import Principal, TenantId
 from services.cache.answers import Answers
 from services.cache.counters import Counters
 from services.cache.index_following import IndexFollower
-from services.cache.keeping import Keeping, Kept, Offer
+from services.cache.keeping import Keeping
 from services.cache.lookup import Lookup, Question
+from services.cache.offers import Kept, Offer
 from services.cache.rechecking import Rechecking
 from services.cache.store import AnswerStore, CounterStore, Nearest, Policy
 from services.cache.tenant_index import TenantIndexes

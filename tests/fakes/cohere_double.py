@@ -20,6 +20,8 @@ class CohereDouble:
         self.body: Any = None
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        # Searches of every answer: one for each hundred texts that was begun.
+        self.invoice: list[int] = []
 
     async def _rerank(self, request: web.Request) -> web.Response:
         asked = await request.json()
@@ -35,7 +37,9 @@ class CohereDouble:
         scores = [len(wanted & set(document.lower().split())) / max(1, len(wanted)) for document in asked["documents"]]
         order = sorted(range(len(scores)), key=lambda index: -scores[index])[: asked.get("top_n")]
         results = [{"index": index, "relevance_score": scores[index]} for index in order]
-        return web.json_response({"id": "double", "results": results, "meta": {"api_version": {"version": "2"}}})
+        self.invoice.append(-(-len(asked["documents"]) // 100))
+        meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": self.invoice[-1]}}
+        return web.json_response({"id": "double", "results": results, "meta": meta})
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from services.router.judging.recording import MetricsRecorder
 from services.router.judging.slow_turns import SlowTurns
 from services.router.turn import Rung, Variant
 from services.router.turn_record import TurnRecord
+from services.router.variant_names import KNOWN_NAMES, VariantNames
 
 SHOP = TenantId("shop")
 # In the middle of an hour and of a minute.
@@ -66,11 +67,11 @@ class World:
             **options,
         )
 
-    def guard(self) -> Guard:
-        return Guard(self.store, self.store, self, standing=self.standing, clock=lambda: self.now)
+    def guard(self, names: VariantNames = KNOWN_NAMES) -> Guard:
+        return Guard(self.store, self.store, self, standing=self.standing, names=names, clock=lambda: self.now)
 
-    def judge(self) -> Judge:
-        return Judge(self.store, standing=self.standing, note=self.note, clock=lambda: self.now)
+    def judge(self, names: VariantNames = KNOWN_NAMES) -> Judge:
+        return Judge(self.store, standing=self.standing, note=self.note, names=names, clock=lambda: self.now)
 
 
 def turn(

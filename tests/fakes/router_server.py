@@ -17,10 +17,14 @@ from repartee.v1 import common_pb2, router_pb2, router_pb2_grpc
 
 @dataclass
 class StreamingRouter(router_pb2_grpc.RouterServiceServicer):
-    """Streams `pieces` (None is a reset), then ends, unless `hangs`; `error` comes instead of everything."""
+    """Streams `pieces` (None is a reset), then ends, unless `hangs`; `error` comes instead of everything.
+
+    The first `cuts` streams break off after their pieces, as those of a router that is killed.
+    """
 
     pieces: Sequence[str | None] = ("Votre colis part demain. ", "Il arrive mardi.")
     hangs: bool = False
+    cuts: int = 0
     error: ReparteeError | None = None
     phase: str = "diagnostic"
     turns: list[router_pb2.ChatRequest] = field(default_factory=list)
@@ -44,6 +48,8 @@ class StreamingRouter(router_pb2_grpc.RouterServiceServicer):
             else:
                 text += piece
                 yield router_pb2.StreamChatResponse(delta=router_pb2.ChatDelta(text=piece))
+        if len(self.turns) <= self.cuts:
+            return
         if self.hangs:
             try:
                 await asyncio.Event().wait()

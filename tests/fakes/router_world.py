@@ -18,6 +18,7 @@ from services.router.steady_conversations import SteadyConversations
 from services.router.turn import Turn, Variant
 from services.router.turn_limits import TurnLimits
 from services.router.turn_record import TurnRecord
+from services.router.variant_names import KNOWN_NAMES, VariantNames
 from tests.fakes.engines import FakeAnswers, FakeEngine, FragileConversations
 
 TENANT = TenantId("shop")
@@ -114,14 +115,14 @@ class RouterWorld:
         self.ids = iter(range(1_000_000))
         self.chat = self.make_chat(percent)
 
-    def make_chat(self, percent: float = 100.0) -> Chat:
+    def make_chat(self, percent: float = 100.0, names: VariantNames = KNOWN_NAMES) -> Chat:
         """Another replica's use case on the same store."""
         engines = {Variant.HYBRID: self.hybrid, Variant.CLASSIC: self.classic}
         return Chat(
             tenants=self.tenants,
             conversations=self.conversations,
             earlier=EarlierAnswers(self.answers, engines=engines, background=self.background),
-            ladder=Ladder(engines),
+            ladder=Ladder(engines, names=names),
             rollout=Rollout(percent, "environment"),
             counting=Counting([self.records]),
             limits=self.limits,

@@ -95,6 +95,7 @@ class VoiceWorld:
         voice: ScriptedVoice | None = None,
         phrases: dict[str, str] | None = None,
         waits: Waits | None = None,
+        note: Callable[[Finished], None] = lambda _: None,
     ) -> None:
         self.router = router
         self.voice = voice or VoiceWithLatency()
@@ -108,6 +109,7 @@ class VoiceWorld:
             phrases=self.memory,
             router=router,
             waits=self.waits,
+            note=note,
             now=self.loop.time,
         )
 

@@ -1,5 +1,6 @@
 """Chooses the embedder that the settings name."""
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from pydantic import Field, SecretStr
@@ -9,6 +10,8 @@ from libs.common.embedding.local import LocalEmbedder
 from libs.common.embedding.openai import OpenAIEmbedder
 from libs.common.embedding.port import Embedder
 from libs.common.errors import PreconditionFailed
+from libs.common.spending.prices import is_local
+from libs.common.spending.side_charges import SideCharges
 
 __all__ = ["EmbeddingSettings", "ReadyEmbedder", "open_embedder"]
 
@@ -42,8 +45,11 @@ class ReadyEmbedder(Embedder, Protocol):
     async def aclose(self) -> None: ...
 
 
-def open_embedder(settings: EmbeddingSettings) -> ReadyEmbedder:
-    """Returns the embedder of `settings`, not loaded yet; raises PreconditionFailed (SETTING_MISSING) without a key."""
+def open_embedder(settings: EmbeddingSettings, charges: SideCharges | None = None) -> ReadyEmbedder:
+    """Returns the embedder of `settings`, not loaded yet; raises PreconditionFailed (SETTING_MISSING) without a key.
+
+    What it pays for goes to `charges`; a server at a private address costs nothing.
+    """
     if settings.embedder == "local":
         return LocalEmbedder()
     if settings.openai_api_key is None:
@@ -56,4 +62,14 @@ def open_embedder(settings: EmbeddingSettings) -> ReadyEmbedder:
         model=settings.openai_embedding_model,
         dimensions=settings.openai_embedding_dimensions,
         timeout_seconds=settings.embedding_timeout_seconds,
+        billed=_billing(settings, charges) if charges else None,
     )
+
+
+def _billing(settings: EmbeddingSettings, charges: SideCharges) -> Callable[[int], None]:
+    model, is_free = settings.openai_embedding_model, is_local(settings.openai_base_url)
+
+    def billed(tokens: int) -> None:
+        charges.embedded(provider="openai", model=model, tokens=tokens, is_free=is_free)
+
+    return billed

@@ -1,12 +1,14 @@
 """The remote embedder: any server that speaks OpenAI's embeddings API."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from libs.common.attributes import Names
 from libs.common.errors import Unavailable
+from libs.common.stages import model_call
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAIError
@@ -19,7 +21,8 @@ _SENSELESS = "The embeddings server answers with something that is not one vecto
 
 
 class OpenAIEmbedder:
-    """Texts are cut at 8,000 characters and sent in batches of 64. `tokens` counts what the server billed.
+    """Texts are cut at 8,000 characters and sent in batches of 64. `tokens` counts what the server billed; `billed` is
+    told of each request, in the context of the call that asked.
 
     `timeout_seconds` limits each request; there is no hidden retry. Must be closed with `aclose`.
     """
@@ -33,6 +36,7 @@ class OpenAIEmbedder:
         dimensions: int = 1536,
         timeout_seconds: float = 5.0,
         connect_timeout_seconds: float = 1.0,
+        billed: Callable[[int], None] | None = None,
     ) -> None:
         self.dimensions = dimensions
         self.embedder_id = f"openai:{model}:{dimensions}"
@@ -42,6 +46,7 @@ class OpenAIEmbedder:
         self._model = model
         self._timeout_seconds = timeout_seconds
         self._connect_timeout_seconds = connect_timeout_seconds
+        self._billed = billed
         self._client: AsyncOpenAI | None = None
 
     async def warm_up(self) -> None:
@@ -55,7 +60,9 @@ class OpenAIEmbedder:
         rows = np.empty((len(cut), self.dimensions), dtype=np.float32)
         for first in range(0, len(cut), _BATCH_TEXTS):
             batch = cut[first : first + _BATCH_TEXTS]
-            rows[first : first + len(batch)] = await self._embed_batch(batch)
+            with model_call("embeddings", provider="openai", model=self._model) as step:
+                step.note(Names.ITEMS, len(batch))
+                rows[first : first + len(batch)] = await self._embed_batch(batch)
         return rows
 
     async def _embed_batch(self, batch: list[str]) -> NDArray[np.float32]:
@@ -70,10 +77,13 @@ class OpenAIEmbedder:
             raise _unavailable(error) from error
         except ValueError as error:  # a body that is no JSON
             raise Unavailable("EMBEDDER_UNAVAILABLE", _SENSELESS) from error
-        rows = self._rows(answer, len(batch))
-        # Servers that only imitate the API may leave the usage out.
-        self.tokens += getattr(answer.usage, "total_tokens", 0)
-        return rows
+        # Servers that only imitate the API may leave the usage out. Vectors that are of no use were billed too.
+        said = getattr(getattr(answer, "usage", None), "total_tokens", 0)
+        tokens = said if isinstance(said, int) else 0
+        self.tokens += tokens
+        if self._billed is not None:
+            self._billed(tokens)
+        return self._rows(answer, len(batch))
 
     def _rows(self, answer: "CreateEmbeddingResponse", count: int) -> NDArray[np.float32]:
         try:

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from libs.common.credentials import Authenticator, credential_missing
-from libs.common.errors import Denied, Exhausted, FieldViolation, InvalidRequest
+from libs.common.errors import DeadlineExceeded, Denied, Exhausted, FieldViolation, InvalidRequest
 from libs.common.request_context import Principal, RequestContext, parse_tenant_id
 
 AUTHORIZATION = "authorization"
@@ -86,13 +86,18 @@ def request_id_of(given: str | bytes | None, trace_id: int = 0) -> str:
 
 
 def deadline_of(remaining: float | None, *, default_seconds: float, max_seconds: float) -> float:
-    """Returns the seconds that a call may take; raises InvalidRequest (ABSURD_DEADLINE)."""
+    """Returns the seconds that a call may take; raises InvalidRequest (ABSURD_DEADLINE) or DeadlineExceeded.
+
+    What begins with too little left has mostly waited on its way through a busy system: no fault of the caller's.
+    """
     if remaining is None or remaining > _NO_DEADLINE_SECONDS:
         return default_seconds
-    if not MIN_DEADLINE_SECONDS <= remaining <= MAX_DEADLINE_SECONDS:
+    if remaining < MIN_DEADLINE_SECONDS:
+        raise DeadlineExceeded("DEADLINE_EXCEEDED", "Less than 5 milliseconds were left when the call could begin.")
+    if remaining > MAX_DEADLINE_SECONDS:
         raise InvalidRequest(
             "ABSURD_DEADLINE",
-            "A deadline lies between 5 milliseconds and one hour from now; send none to get the default.",
+            "A deadline is at most one hour from now; send none to get the default.",
             violations=[FieldViolation("grpc-timeout", "expected 5 ms to 1 h when the call arrives")],
         )
     return min(remaining, max_seconds)

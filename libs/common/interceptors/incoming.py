@@ -14,6 +14,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError
 from opentelemetry.trace import Tracer
 
+from libs.common.attributes import Names
 from libs.common.credentials import Authenticator
 from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest, NotBuilt
 from libs.common.interceptors import admission, guard, tracing, validation
@@ -22,7 +23,6 @@ from libs.common.measures import Measures
 from libs.common.metrics import Meter
 from libs.common.request_context import Budget, RequestContext, use_context
 from libs.common.status import code_of
-from libs.common.telemetry import Names
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -4,6 +4,7 @@ A thin layer over gRPC's channel instead of interceptors, which make two tasks o
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from types import TracebackType
@@ -13,6 +14,7 @@ import grpc
 import grpc.aio
 from opentelemetry.trace import Tracer
 
+from libs.common.attributes import Names
 from libs.common.errors import DeadlineExceeded
 from libs.common.interceptors import tracing
 from libs.common.interceptors.admission import AUTHORIZATION, MIN_DEADLINE_SECONDS, REQUEST_ID
@@ -21,11 +23,12 @@ from libs.common.measures import Measures
 from libs.common.metrics import Meter
 from libs.common.request_context import current_or_none
 from libs.common.spans import RecordedSpan
-from libs.common.telemetry import Names
 
 # Kept back from what is left of the caller's deadline, so that this side can still answer after the called one gave up.
 MARGIN_SECONDS = 0.010
 DEFAULT_TIMEOUT_SECONDS = 8.0
+# The status of a stream comes with its last message, or right behind it.
+_STATUS_SECONDS = 0.05
 
 
 class CallingChannel(grpc.aio.Channel):
@@ -133,8 +136,9 @@ class _Preparer:
         span = None
         if self._spans is not None:
             span = self._spans.start_sent()
-            trace_id = f"{span.trace_id:032x}"
-            pairs.append((tracing.TRACEPARENT, f"00-{trace_id}-{span.span_id:016x}-01"))
+            traceparent = tracing.write_traceparent(span)
+            trace_id = traceparent[3:35]
+            pairs.append((tracing.TRACEPARENT, traceparent))
             span.attributes[Names.REQUEST_ID] = request_id or trace_id
             if context is not None:
                 span.attributes[Names.TENANT] = context.principal.tenant or ""
@@ -206,6 +210,16 @@ class _StreamCalls:
         if span is not None or self._calls is not None:
             _finish_with(call, span, self._calls)
         return call
+
+
+async def let_end(call: Any) -> None:
+    """Waits for the status of a stream whose last message was read: cancelled before, it would count as left early.
+
+    Gives up after 50 ms, as the stream has brought all that was wanted.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_STATUS_SECONDS):
+            await call.code()
 
 
 def _finish_with(call: Any, span: RecordedSpan | None, calls: MethodCalls | None) -> None:

@@ -69,6 +69,7 @@ class TenantDirectory:
         self._fetches: dict[TenantId, asyncio.Task[_Entry]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self._is_listening = False
+        self._is_silence_told = False
 
     async def __aenter__(self) -> Self:
         self._tasks.add(asyncio.create_task(self._watch(), name="tenants-watch"))
@@ -162,12 +163,14 @@ class TenantDirectory:
             try:
                 async with aclosing(cast("_Changes", self._source.watch())) as changes:
                     async for tenant in changes:
-                        self._is_listening = True
+                        self._is_listening, self._is_silence_told = True, False
                         self._mark_stale(tenant)
             except ReparteeError as error:
-                log.warning(
-                    "changes of tenants are not announced (%s); bundles are read again each second", error.reason
-                )
+                if not self._is_silence_told:
+                    self._is_silence_told = True
+                    log.warning(
+                        "changes of tenants are not announced (%s); bundles are read again each second", error.reason
+                    )
             self._is_listening = False
             self._mark_stale(None)
             await self._wait(RECHECK_SECONDS / 2)

@@ -28,18 +28,32 @@ class AddedReplies(Part):
     replies: tuple[str, ...]
 
 
+class Stamp(Part):
+    """Who set something at `at` seconds since 1970, why, and the tenant's version that it made."""
+
+    actor: str
+    at: float
+    version: int
+    reason: str
+
+
 class _Document(Part):
     # Language, empty for the tenant's own, then action.
     templates: dict[str, dict[str, str]] = Field(default_factory=dict)
     replies: dict[str, AddedReplies] = Field(default_factory=dict)
+    stamps: dict[str, Stamp] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What was set apart from the bundle: templates by language (empty: the tenant's own) and action, and replies."""
+    """What was set apart from the bundle: templates by language (empty: the tenant's own) and action, and replies.
+
+    `stamps` say who set each, by `template_place` or `replies_place`; what an earlier version kept has none.
+    """
 
     templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     replies: Mapping[str, AddedReplies] = field(default_factory=dict[str, AddedReplies])
+    stamps: Mapping[str, Stamp] = field(default_factory=dict[str, Stamp])
 
     @classmethod
     def from_json(cls, text: str) -> "Overrides":
@@ -50,14 +64,16 @@ class Overrides:
             document = _Document.model_validate_json(text)
         except ValidationError as error:
             raise ValueError(f"overrides of another shape ({error.error_count()} problems)") from None
-        return cls(document.templates, document.replies)
+        return cls(document.templates, document.replies, document.stamps)
 
     def to_json(self) -> str:
         """Returns JSON, the same for the same overrides; empty for none."""
         if not self.templates and not self.replies:
             return ""
         document = _Document(
-            templates={language: dict(texts) for language, texts in self.templates.items()}, replies=dict(self.replies)
+            templates={language: dict(texts) for language, texts in self.templates.items()},
+            replies=dict(self.replies),
+            stamps=dict(self.stamps),
         )
         return json.dumps(document.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
@@ -98,6 +114,35 @@ class Overrides:
         if problem := _replies_problem(bundle, intent, added):
             raise InvalidRequest("INVALID_FIELD", "The replies cannot be added; nothing was.", violations=[problem])
         return _of_size(replace(self, replies={**self.replies, intent: added}) if added.replies else self)
+
+    def stamped(self, before: "Overrides", stamp: Stamp) -> "Overrides":
+        """Returns these with `stamp` on what `before` does not have so; the stamps of what is gone are gone."""
+        was, now = before.by_place(), self.by_place()
+        stamps = {
+            place: stamp if was.get(place) != value else self.stamps[place]
+            for place, value in now.items()
+            if was.get(place) != value or place in self.stamps
+        }
+        return _of_size(replace(self, stamps=stamps))
+
+    def by_place(self) -> Mapping[str, str | AddedReplies]:
+        """Returns everything that is set, by its place."""
+        texts = {
+            template_place(language, action): text
+            for language, of_language in self.templates.items()
+            for action, text in of_language.items()
+        }
+        return {**texts, **{replies_place(intent): added for intent, added in self.replies.items()}}
+
+
+def template_place(language: str, action: str) -> str:
+    """Returns what a template's stamp is kept under."""
+    return f"template {language} {action}"
+
+
+def replies_place(intent: str) -> str:
+    """Returns what the stamp of an intent's replies is kept under."""
+    return f"replies {intent}"
 
 
 def with_overrides(bundle: TenantBundle, overrides: Overrides) -> tuple[TenantBundle, list[FieldViolation]]:

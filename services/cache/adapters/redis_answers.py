@@ -4,107 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from libs.common.errors import Unavailable
-from libs.common.redis_store import RedisStore, Script, TenantRedis
+from libs.common.redis_store import RedisStore, TenantRedis
 from libs.common.request_context import Principal, TenantId, parse_tenant_id
+from services.cache.adapters.answer_scripts import CHANGES, RAISE, REMOVE, WRITE
 from services.cache.adapters.redisearch_nearest import vector_fields, vector_prefix
 from services.cache.entries import Entry, Row, decode_entry, decode_row, encode_entry, encode_row
 from services.cache.store import Changes, Snapshot
 
-_FAMILY = "semantic_cache:v2"
+FAMILY = "semantic_cache:v2"
 _LINES_AT_ONCE = 500
-
-# Forgets one entry: KEYS of every script that does begin with rows, order, expiry, sizes.
-_FORGET = """
-local function forget(id, prefix, vectors)
-  redis.call('UNLINK', prefix .. id, vectors .. id)
-  redis.call('ZREM', KEYS[2], id)
-  redis.call('ZREM', KEYS[3], id)
-  local size = tonumber(redis.call('HGET', KEYS[4], id) or '0')
-  redis.call('HDEL', KEYS[4], id)
-  if size > 0 then redis.call('HINCRBY', KEYS[4], '', -size) end
-  return redis.call('HDEL', KEYS[1], id)
-end
-"""
-
-# KEYS rows, order, expiry, sizes, entry, version, epoch
-# ARGV entry, ttl ms, id, row, epoch of the entry, capacity, now s, expires s, prefix of entry keys, capacity in bytes,
-# prefix of vector keys, fields of the vector's hash… or none
-_WRITE = Script(
-    _FORGET
-    + """
-if tonumber(redis.call('GET', KEYS[7]) or '0') ~= tonumber(ARGV[5]) then return false end
--- Begins at the clock, so that a store that was emptied never repeats a version that a replica still shows.
-redis.call('SET', KEYS[6], string.format('%.0f', tonumber(ARGV[7]) * 1000), 'NX')
-local version = redis.call('INCR', KEYS[6])
-forget(ARGV[3], ARGV[9], ARGV[11])
-redis.call('SET', KEYS[5], ARGV[1], 'PX', ARGV[2])
-if #ARGV > 11 then
-  local vector = ARGV[11] .. ARGV[3]
-  redis.call('HSET', vector, unpack(ARGV, 12))
-  redis.call('PEXPIRE', vector, ARGV[2])
-end
-redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
-redis.call('ZADD', KEYS[2], version, ARGV[3])
-redis.call('ZADD', KEYS[3], ARGV[8], ARGV[3])
-local size = #ARGV[1] + #ARGV[4]
-redis.call('HSET', KEYS[4], ARGV[3], size)
-redis.call('HINCRBY', KEYS[4], '', size)
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[7], 'LIMIT', 0, 50)) do
-  forget(id, ARGV[9], ARGV[11])
-end
-for _ = 1, 50 do
-  local is_full = redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[6])
-  local is_fat = tonumber(redis.call('HGET', KEYS[4], '') or '0') > tonumber(ARGV[10])
-  local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-  if not (is_full or is_fat) or oldest == ARGV[3] then break end
-  forget(oldest, ARGV[9], ARGV[11])
-end
-for at = 1, 4 do
-  if redis.call('PTTL', KEYS[at]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[at], ARGV[2]) end
-end
-return version
-"""
-)
-
-# KEYS rows, order, version, floor   ARGV version seen, or -1
-_CHANGES = Script("""
-local version = tonumber(redis.call('GET', KEYS[3]) or '0')
-local floor = tonumber(redis.call('GET', KEYS[4]) or '0')
-local seen = tonumber(ARGV[1])
-if seen < floor or seen > version or seen < 0 then
-  return {version, 1, redis.call('HGETALL', KEYS[1])}
-end
-local flat = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf')) do
-  flat[#flat + 1] = id
-  flat[#flat + 1] = redis.call('HGET', KEYS[1], id) or ''
-end
-return {version, 0, flat}
-""")
-
-# KEYS rows, order, expiry, sizes, version, floor   ARGV now s, prefixes of entry and vector keys, ids… or none for all
-_REMOVE = Script(
-    _FORGET
-    + """
-local ids = {}
-if #ARGV == 3 then ids = redis.call('HKEYS', KEYS[1]) else
-  for at = 4, #ARGV do ids[#ids + 1] = ARGV[at] end
-end
-local removed = 0
-for _, id in ipairs(ids) do removed = removed + forget(id, ARGV[2], ARGV[3]) end
-redis.call('SET', KEYS[5], string.format('%.0f', tonumber(ARGV[1]) * 1000), 'NX')
-redis.call('SET', KEYS[6], redis.call('INCR', KEYS[5]))
-return removed
-"""
-)
-
-# KEYS raise, samples   ARGV by, at most. Both in thousandths.
-_RAISE = Script("""
-redis.call('DEL', KEYS[2])
-local sum = math.min(tonumber(redis.call('GET', KEYS[1]) or '0') + tonumber(ARGV[1]), tonumber(ARGV[2]))
-redis.call('SET', KEYS[1], sum)
-return sum
-""")
 
 
 class _Keys:
@@ -113,15 +21,15 @@ class _Keys:
     __slots__ = ("entry_prefix", "epoch", "expiry", "floor", "order", "rows", "sizes", "totals", "version")
 
     def __init__(self, redis: TenantRedis) -> None:
-        self.entry_prefix = redis.key(_FAMILY, "x", "")
-        self.rows = redis.key(_FAMILY, "rows")
-        self.order = redis.key(_FAMILY, "order")
-        self.expiry = redis.key(_FAMILY, "expiry")
+        self.entry_prefix = redis.key(FAMILY, "x", "")
+        self.rows = redis.key(FAMILY, "rows")
+        self.order = redis.key(FAMILY, "order")
+        self.expiry = redis.key(FAMILY, "expiry")
         # Bytes by entry; under the empty name, their sum.
-        self.sizes = redis.key(_FAMILY, "sizes")
-        self.version = redis.key(_FAMILY, "version")
-        self.floor = redis.key(_FAMILY, "floor")
-        self.totals = redis.key(_FAMILY, "totals")
+        self.sizes = redis.key(FAMILY, "sizes")
+        self.version = redis.key(FAMILY, "version")
+        self.floor = redis.key(FAMILY, "floor")
+        self.totals = redis.key(FAMILY, "totals")
         self.epoch = redis.key("knowledge", "epoch")
 
     def row(self, entry_id: str) -> str:
@@ -156,9 +64,9 @@ class RedisAnswers:
     async def read(self, owner: Principal, entry_ids: Sequence[str]) -> Snapshot:
         """See AnswerStore."""
         redis = self._store.for_tenant(owner)
-        prefix = redis.key(_FAMILY, "x", "")
-        epoch_key, version_key = redis.key("knowledge", "epoch"), redis.key(_FAMILY, "version")
-        raise_key = redis.key(_FAMILY, "raise")
+        prefix = redis.key(FAMILY, "x", "")
+        epoch_key, version_key = redis.key("knowledge", "epoch"), redis.key(FAMILY, "version")
+        raise_key = redis.key(FAMILY, "raise")
         epoch, version, raised, *sealed = await redis.mget(
             epoch_key, version_key, raise_key, *[prefix + e for e in entry_ids]
         )
@@ -175,7 +83,7 @@ class RedisAnswers:
         redis = self._patient.for_tenant(owner)
         keys = _Keys(redis)
         reply = await redis.eval(
-            _CHANGES, [keys.rows, keys.order, keys.version, keys.floor], [-1 if since is None else since]
+            CHANGES, [keys.rows, keys.order, keys.version, keys.floor], [-1 if since is None else since]
         )
         version, is_whole, flat = cast("tuple[int, int, list[bytes]]", reply)
         rows: list[Row] = []
@@ -198,7 +106,7 @@ class RedisAnswers:
         keys = _Keys(redis)
         key = keys.entry_prefix + entry.entry_id
         version = await redis.eval(
-            _WRITE,
+            WRITE,
             [keys.rows, keys.order, keys.expiry, keys.sizes, key, keys.version, keys.epoch],
             [
                 redis.seal(key, encode_entry(entry)),
@@ -225,7 +133,7 @@ class RedisAnswers:
             return 0
         scripted = [keys.rows, keys.order, keys.expiry, keys.sizes, keys.version, keys.floor]
         return int(
-            await redis.eval(_REMOVE, scripted, [now, keys.entry_prefix, vector_prefix(redis), *(entry_ids or ())])
+            await redis.eval(REMOVE, scripted, [now, keys.entry_prefix, vector_prefix(redis), *(entry_ids or ())])
         )
 
     async def size(self, owner: Principal, *, now: float) -> int:
@@ -241,13 +149,13 @@ class RedisAnswers:
     async def ask_first(self, owner: Principal, entry_id: str, *, seconds: float) -> bool:
         """See AnswerStore."""
         redis = self._patient.for_tenant(owner)
-        key = redis.key(_FAMILY, "asked", entry_id)
+        key = redis.key(FAMILY, "asked", entry_id)
         return await redis.command("SET", key, "1", "NX", "PX", round(seconds * 1000)) is not None
 
     async def note_sample(self, owner: Principal, *, is_false: bool) -> tuple[int, int]:
         """See AnswerStore."""
         redis = self._patient.for_tenant(owner)
-        key = redis.key(_FAMILY, "samples")
+        key = redis.key(FAMILY, "samples")
         pipeline = redis.pipeline()
         pipeline.command("HINCRBY", key, "all", 1)
         pipeline.command("HINCRBY", key, "false", int(is_false))
@@ -258,14 +166,14 @@ class RedisAnswers:
         """See AnswerStore."""
         redis = self._patient.for_tenant(owner)
         steps = [round(by * 1000), round(at_most * 1000)]
-        keys = [redis.key(_FAMILY, "raise"), redis.key(_FAMILY, "samples")]
-        return int(await redis.eval(_RAISE, keys, steps)) / 1000
+        keys = [redis.key(FAMILY, "raise"), redis.key(FAMILY, "samples")]
+        return int(await redis.eval(RAISE, keys, steps)) / 1000
 
     async def add(self, increments: Mapping[Principal, Mapping[str, int]]) -> None:
         """See CounterStore."""
         # Thousands of tenants may have been asked for in a second: their counts share round trips.
         lines = [
-            ("HINCRBY", self._patient.for_tenant(owner).key(_FAMILY, "totals"), name, count)
+            ("HINCRBY", self._patient.for_tenant(owner).key(FAMILY, "totals"), name, count)
             for owner, counts in increments.items()
             for name, count in counts.items()
         ]
@@ -276,7 +184,7 @@ class RedisAnswers:
             if refused is not None:
                 raise Unavailable("STORE_UNAVAILABLE", "Redis refused the counts of the cache.") from refused
         await platform.command(
-            "SADD", platform.key(_FAMILY, "tenants"), *sorted({o.require_tenant() for o in increments})
+            "SADD", platform.key(FAMILY, "tenants"), *sorted({o.require_tenant() for o in increments})
         )
 
     async def totals(self, owner: Principal) -> dict[str, int]:
@@ -287,5 +195,5 @@ class RedisAnswers:
     async def tenants(self) -> list[TenantId]:
         """See CounterStore."""
         platform = self._patient.platform
-        names = cast("list[bytes]", await platform.command("SMEMBERS", platform.key(_FAMILY, "tenants")))
+        names = cast("list[bytes]", await platform.command("SMEMBERS", platform.key(FAMILY, "tenants")))
         return sorted(parse_tenant_id(name.decode()) for name in names)

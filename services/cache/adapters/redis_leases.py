@@ -8,18 +8,25 @@ _FAMILY = "semantic_cache:v2"
 _POINTLESS = b"-"
 
 # KEYS lease   ARGV token, milliseconds. Returns what is held, nothing when the token is.
-_TAKE = Script("""
+_TAKE = Script(
+    """
 local held = redis.call('GET', KEYS[1])
 if not held then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 return held
-""")
+""",
+    name="take-lease",
+)
 
 # KEYS lease   ARGV token, what to leave behind, for how many milliseconds (0: nothing)
-_GIVE_BACK = Script("""
+_GIVE_BACK = Script(
+    """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if tonumber(ARGV[3]) > 0 then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) else redis.call('DEL', KEYS[1]) end
 return 1
-""")
+""",
+    name="give-back-lease",
+)
+SCRIPTS = {"lease-take": _TAKE, "lease-give-back": _GIVE_BACK}
 
 
 class RedisLeases:

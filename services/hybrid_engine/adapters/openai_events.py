@@ -1,6 +1,7 @@
 """The body of a chat completion, read so that nothing a server sends can break the reader."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -10,6 +11,8 @@ from services.hybrid_engine.llm.model import Piece, TokenCount
 
 # Longer than any event of a reply that may have 4 kB.
 _MAX_LINE_BYTES = 64 * 1024
+# What a server calls its model is written to traces: nothing but a name may stand there.
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 _SSE_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
 
 
@@ -101,7 +104,11 @@ def _pieces(event: Mapping[str, Any], part: str) -> Iterator[Piece]:
         text = content if isinstance(content, str) else ""
         finish = reason if isinstance(reason, str) else ""
     if is_choice or count:
-        yield Piece(text, finish, count)
+        yield Piece(text, finish, count, _model(event.get("model")))
+
+
+def _model(name: object) -> str:
+    return name if isinstance(name, str) and _MODEL_NAME.fullmatch(name) else ""
 
 
 def _count(usage: object) -> TokenCount | None:

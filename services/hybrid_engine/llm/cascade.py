@@ -13,10 +13,15 @@ from services.hybrid_engine.llm.guarded_tier import GuardedTier
 from services.hybrid_engine.llm.mode import LlmMode
 from services.hybrid_engine.llm.model import ChatModel
 from services.hybrid_engine.llm.running import Running
+from services.hybrid_engine.llm.trying import Try
 
 # What is left of a turn for the template that replaces a model's words.
 RESERVE_SECONDS = 0.15
 _ANSWER = Purpose()
+
+
+def _nobody(_attempt: Try) -> None:
+    """Is told nothing."""
 
 
 @dataclass
@@ -24,6 +29,7 @@ class Cascade:
     """The models of one tenant or of the process; none at all is a good cascade that always says so.
 
     `whole_seconds` bounds a request that brings no deadline of its own. A model that comes without a guard gets one.
+    `tell` is told of every try when it is over.
     """
 
     models: Sequence[ChatModel | GuardedTier] = ()
@@ -33,6 +39,7 @@ class Cascade:
     now: Callable[[], float] = time.monotonic
     # Spreads retries; nothing secret hangs on it.
     jitter: Random = field(default_factory=Random)
+    tell: Callable[[Try], None] = _nobody
 
     def __post_init__(self) -> None:
         self.tiers: Sequence[GuardedTier] = tuple(
@@ -78,6 +85,7 @@ class Cascade:
             policy=MidStream.HOLD_BACK if purpose.json else policy,
             seconds_left=self._seconds_left(),
             jitter=self.jitter,
+            tell=self.tell,
         )
         async with aclosing(running.events()) as events:
             async for event in events:

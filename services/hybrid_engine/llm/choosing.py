@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
+from typing import Protocol
 
 from libs.common.request_context import parse_tenant_id
 from libs.common.spending.ledger import Allowance, Ledger
@@ -14,6 +16,7 @@ from services.hybrid_engine.llm.accounting import Account, Settling, TenantAccou
 from services.hybrid_engine.llm.cascade import Cascade
 from services.hybrid_engine.llm.guarded_tier import GuardedTier
 from services.hybrid_engine.llm.mode import LlmMode
+from services.hybrid_engine.llm.trying import Try
 
 # A tier that nobody has used for so long is closed; the next to use it opens it again.
 _IDLE_SECONDS = 3600.0
@@ -37,6 +40,19 @@ class Books:
     settling: Settling
 
 
+class Tell(Protocol):
+    """Is told of every try of a tier when it is over."""
+
+    def __call__(self, attempt: Try, *, is_installed: bool) -> None:
+        """`is_installed` is true for a tier of the installation, false for one that a tenant's bundle names."""
+        ...
+
+
+def _nobody(attempt: Try, *, is_installed: bool) -> None:
+    """Is told nothing."""
+    del attempt, is_installed
+
+
 class Cascades:
     """Cascades by tenant. Tenants that name the same tier share what is known of it, and its connections.
 
@@ -50,11 +66,14 @@ class Cascades:
         open_tier: Callable[[Tier], OpenTier],
         mode: LlmMode = LlmMode.AUTO,
         books: Books | None = None,
+        tell: Tell = _nobody,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._process_tiers = tuple(tiers)
         self._open_tier = open_tier
         self._books = books
+        self._tell_installed = partial(tell, is_installed=True)
+        self._tell_foreign = partial(tell, is_installed=False)
         self._now = now
         self._mode = mode
         # Apart, because probes ask for all of them each second, and a tier takes long to be told by its value.
@@ -81,8 +100,14 @@ class Cascades:
 
     def of(self, bundle: TenantBundle) -> Cascade:
         """Returns the cascade for `bundle`, paid by its tenant. Cheap: called for every request."""
-        guarded = self._guarded(bundle.llm.tiers or self._process_tiers)
-        return Cascade(guarded, mode=self._mode, account=self._account(bundle), now=self._now, jitter=self._jitter)
+        return Cascade(
+            self._guarded(bundle.llm.tiers or self._process_tiers),
+            mode=self._mode,
+            account=self._account(bundle),
+            now=self._now,
+            jitter=self._jitter,
+            tell=self._tell_foreign if bundle.llm.tiers else self._tell_installed,
+        )
 
     def tiers(self) -> Sequence[GuardedTier]:
         """Returns the installation's tiers and those that tenants have used within the last hour."""

@@ -47,11 +47,15 @@ class TokenCount:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one event of a stream brought: text, the finish reason, a count; an empty one says that it has begun."""
+    """What one event of a stream brought: text, the finish reason, a count; an empty one says that it has begun.
+
+    `model` is who the server says that it is, where it says so.
+    """
 
     text: str = ""
     finish: str = ""
     count: TokenCount | None = None
+    model: str = ""
 
 
 class ChatModel(Protocol):

@@ -48,6 +48,7 @@ class Running:
     policy: MidStream
     seconds_left: Callable[[], float]
     jitter: Random
+    tell: Callable[[Try], None]
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     said: str = ""
     _asked: int = 0
@@ -191,6 +192,7 @@ class Running:
 
     def _note(self, attempt: Try) -> None:
         failure, tier = attempt.failure, attempt.tier
+        self.tell(attempt)
         reason = failure.reason if failure else ("" if attempt.is_whole else "CANCELLED")
         self.attempts.append(Attempt(tier.name, attempt.model, reason, attempt.duration_ms()))
         if attempt.is_whole:

@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from libs.common.attributes import Names
 from libs.common.spending.ledger import Reservation
+from libs.common.stages import TracedStep, begin_model_call
 from services.hybrid_engine.llm.accounting import Account, Spent, estimate_prompt, estimate_tokens
 from services.hybrid_engine.llm.chat import ChatPrompt, Purpose
 from services.hybrid_engine.llm.faults import Fault, TierFailure
@@ -27,12 +29,17 @@ class Try:
     is_whole: bool = False
     has_spoken: bool = False
     finish: str = ""
+    # From asking to the first of its text; None while there is none.
+    first_seconds: float | None = None
     _held: Reservation | None = None
+    # The model that the server says it is.
+    answering_model: str = ""
     _counted: TokenCount | None = None
     _is_begun: bool = False
     _pieces: int = 0
     _text: str = ""
     _started: float = 0.0
+    _step: TracedStep | None = None
 
     async def hold(self, account: Account) -> None:
         """Holds what it may cost. Raises Exhausted (BUDGET_SPENT)."""
@@ -42,6 +49,7 @@ class Try:
     async def text(self, purpose: Purpose, seconds_left: float) -> AsyncGenerator[str, None]:
         """Yields the pieces of the text; a failure of the tier ends it and is kept."""
         name, limits = self.tier.name, self.tier.traits.limits
+        self._step = self._begin_step(purpose)
         asked = self.tier.model.stream(
             self.prompt, model=self.model, temperature=purpose.temperature, json=purpose.json
         )
@@ -54,7 +62,10 @@ class Try:
                     self._is_begun = True
                     self._counted = piece.count or self._counted
                     self.finish = piece.finish or self.finish
+                    self.answering_model = piece.model or self.answering_model
                     if piece.text:
+                        if self.first_seconds is None:
+                            self.first_seconds = self.seconds()
                         self._pieces += 1
                         self._text += piece.text
                         yield piece.text
@@ -77,12 +88,41 @@ class Try:
         limited = self.failure is not None and self.failure.fault is Fault.RATE_LIMITED
         return self.failure.retry_after_seconds if limited and self.failure else None
 
+    def seconds(self) -> float:
+        """Seconds since it was asked."""
+        return asyncio.get_running_loop().time() - self._started
+
     def duration_ms(self) -> int:
         """Milliseconds since it was asked."""
-        return round(1000 * (asyncio.get_running_loop().time() - self._started))
+        return round(1000 * self.seconds())
 
     def settle(self, account: Account, purpose: Purpose, *, number: int) -> int:
         """Charges it as the request's try `number`, from 1; returns micro-dollars."""
         spent = Spent(self.tier.name, self.model, self.tier.traits.is_free, self.count, self.is_whole, number)
         held, self._held = self._held, None
+        if self._step is not None:
+            self._end_step(self._step, number)
         return account.charge(held, spent, purpose)
+
+    def _begin_step(self, purpose: Purpose) -> TracedStep:
+        step = begin_model_call("chat", provider=self.tier.name, model=self.model)
+        step.note(Names.GEN_AI_MAX_TOKENS, self.prompt.max_output_tokens)
+        if purpose.temperature is not None:
+            step.note(Names.GEN_AI_TEMPERATURE, purpose.temperature)
+        return step
+
+    def _end_step(self, step: TracedStep, number: int) -> None:
+        step.note(Names.ATTEMPT, number)
+        step.note(Names.GEN_AI_INPUT_TOKENS, self.count.prompt)
+        step.note(Names.GEN_AI_OUTPUT_TOKENS, self.count.completion)
+        if self.answering_model:
+            step.note(Names.GEN_AI_RESPONSE_MODEL, self.answering_model)
+        if self.finish:
+            step.note(Names.GEN_AI_FINISH_REASONS, (self.finish,))
+        if self.first_seconds is not None:
+            step.note(Names.FIRST_PIECE_MS, round(1000 * self.first_seconds))
+        if self.failure is not None:
+            step.fail(self.failure.reason)
+        elif not self.is_whole:
+            step.note(Names.CANCELLED, True)
+        step.end()

@@ -9,7 +9,7 @@ from libs.common.facts import Fact
 from repartee.v1 import common_pb2, rag_pb2
 from services.rag.catalog import Listed
 from services.rag.documents import SubmittedDocument
-from services.rag.ingestion import DocumentOutcome, Outcome
+from services.rag.outcomes import DocumentOutcome, Outcome
 from services.rag.reranking import RankedHit
 from services.rag.retrieval import (
     DEFAULT_CANDIDATES,

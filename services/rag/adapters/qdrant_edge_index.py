@@ -11,6 +11,7 @@ import qdrant_edge as edge
 
 from libs.common.errors import Unavailable
 from libs.common.request_context import TenantId
+from libs.common.stages import store_call
 from services.rag.adapters import payload
 from services.rag.adapters.qdrant_edge_shard import open_shard, take_lock
 from services.rag.passage_index import (
@@ -77,7 +78,8 @@ class QdrantEdgeIndex:
                 edge.QueryRequest(query=alike, filter=chosen, limit=limit, with_payload=True, params=rarity),
                 edge.QueryRequest(query=near, prefetches=[first], limit=limit),
             ]
-        answers = await self._run(lambda: self._shard.query_batch(edge.QueryBatchRequest(requests)))
+        with store_call("qdrant", "query"):
+            answers = await self._run(lambda: self._shard.query_batch(edge.QueryBatchRequest(requests)))
         found = [[payload.Found(str(each.id), each.score, each.payload or {}) for each in one] for one in answers]
         sparse, cosines = found[1:] or ([], [])
         return payload.merge(found[0], sparse, {each.id: each.score for each in cosines})

@@ -12,6 +12,7 @@ from qdrant_client.http.exceptions import ApiException
 
 from libs.common.errors import Unavailable
 from libs.common.request_context import TenantId
+from libs.common.stages import store_call
 from services.rag.adapters import payload
 from services.rag.adapters.qdrant_collection import COLLECTION, open_collection, write_terms
 from services.rag.passage_index import (
@@ -97,7 +98,8 @@ class QdrantIndex:
                 ),
                 models.QueryRequest(query=near, prefetch=first, limit=limit),
             ]
-        answers = await self._run(lambda: self._client.query_batch_points(COLLECTION, requests=requests))
+        with store_call("qdrant", "query"):
+            answers = await self._run(lambda: self._client.query_batch_points(COLLECTION, requests=requests))
         found = [
             [payload.Found(str(each.id), each.score, each.payload or {}) for each in one.points] for one in answers
         ]

@@ -19,7 +19,8 @@ redis.call('HDEL', KEYS[1], 'v' .. (version + 1 - tonumber(ARGV[2])))
 if ARGV[3] == '0' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1
 """)
-_FIRST_PART = "patterns:v2"
+SCRIPTS = {"patterns-put": _PUT}
+FIRST_PART = "patterns:v2"
 
 
 class RedisPatterns:
@@ -32,12 +33,12 @@ class RedisPatterns:
     def __init__(self, store: RedisStore, *, now: Callable[[], float] = time.time) -> None:
         self._store = store
         self._now = now
-        self._tenants = store.platform.key(_FIRST_PART, "tenants")
+        self._tenants = store.platform.key(FIRST_PART, "tenants")
 
     async def read(self, owner: Principal, *, whole: bool = False) -> Held:
         """See PatternStore. One round trip whole, two for the newest."""
         redis = self._store.for_tenant(owner)
-        key = redis.key(_FIRST_PART)
+        key = redis.key(FIRST_PART)
         if whole:
             fields = await redis.hgetall(key)
             versions = sorted(int(name[1:]) for name in fields if name[1:].isdigit())
@@ -58,7 +59,7 @@ class RedisPatterns:
     ) -> bool:
         """See PatternStore."""
         redis = self._store.for_tenant(owner)
-        key = redis.key(_FIRST_PART)
+        key = redis.key(FIRST_PART)
         fields: list[str | bytes] = []
         for version, patterns in {**rewritten, after + 1: newest}.items():
             fields += (f"v{version}", redis.seal(f"{key}#{version}", patterns.to_json()))
@@ -73,7 +74,7 @@ class RedisPatterns:
         """See PatternStore."""
         redis = self._store.for_tenant(owner)
         arguments = [after, KEPT_VERSIONS, round(ttl_seconds * 1000)]
-        return bool(await redis.eval(_PUT, [redis.key(_FIRST_PART)], arguments))
+        return bool(await redis.eval(_PUT, [redis.key(FIRST_PART)], arguments))
 
     async def count(self) -> int:
         """See PatternStore."""

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 SUITE ?= skeleton
 
-.PHONY: help setup setup-dev demo up test check lint types contracts proto proto-check lock bench proof quicktest drill-rollback cost-report weekly-report settings manifests preflight preflight-tenant support-bundle images tools clean
+.PHONY: help setup setup-dev demo up load test check lint types contracts proto proto-check lock bench proof quicktest drill-rollback cost-report weekly-report settings reference manifests preflight preflight-tenant support-bundle images tools clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,6 +19,8 @@ up: setup ## Start the stack and show how each service is; Ctrl-C stops it
 	@$(PY) -m tools.cli up
 quicktest: setup ## Health, Audrey and Carole in a minute
 	@$(PY) -m tools.cli quicktest
+load: setup ## Load a stack of its own and judge each RPC by ratios; OUT=folder keeps table and picture
+	@$(PY) -m tools.cli load $(if $(OUT),--out $(OUT))
 drill-rollback: setup ## Take hybrid away from four routers in three ways, and print the seconds
 	@$(PY) -m tools.cli drill rollback --own
 cost-report: setup ## What a month costs, from list prices and assumptions
@@ -50,18 +52,19 @@ proof: setup-dev ## Print the figures of SUITE and fail if one falls short
 	@$(PY) -m benchmarks.proof $(SUITE)
 settings: setup-dev ## Write the table of settings into the README
 	@$(PY) -m tools.settings_table --write
+reference: setup-dev ## Write docs/REFERENCE.md from the contracts' comments
+	@$(PY) -m tools.reference_page --write
 manifests: ## Render the Kubernetes manifests that the checks read
 	@scripts/manifests
-images: ## Build one image for each service, with docker or podman
-	@for service in router hybrid_engine rag cache voice; do \
-	  $${DOCKER:-docker} build -f deploy/docker/Dockerfile --build-arg SERVICE=$$service -t repartee-$${service//_/-}:0.1.0 . || exit 1; done
+images: ## Build one image for each service, with docker or podman, and look into each
+	@scripts/images
 preflight: setup ## Check the running stack before customers come
 	@$(PY) -m tools.cli preflight
 preflight-tenant: setup ## Check one company before it goes live: TENANT=…
 	@$(PY) -m tools.cli preflight --tenant $(TENANT)
 support-bundle: setup ## Logs, states and settings in one file, secrets removed
 	@$(PY) -m tools.cli support-bundle
-tools: ## Install grpcurl and ghz, where Go is
+tools: ## Install grpcurl, ghz and Prometheus into .venv/bin where they can be had
 	@scripts/tools
 
 clean: ## Remove .venv and what was built

@@ -9,7 +9,7 @@ from tools.tenants import apply_folder
 
 TENANT = "rue-du-gros"
 _EXAMPLE = Path(__file__).parent.parent / "examples" / "tenants" / TENANT
-_NO_LIMITS = "\nlimits: {user_per_minute: 100000, tenant_per_minute: 10000000}\n"
+NO_LIMITS = "\nlimits: {user_per_minute: 100000, tenant_per_minute: 10000000}\n"
 
 
 async def apply_busy_shop(stack: Stack) -> Connection:
@@ -17,7 +17,7 @@ async def apply_busy_shop(stack: Stack) -> Connection:
     folder = stack.options.state / "shop" / TENANT
     shutil.copytree(_EXAMPLE, folder)
     with (folder / "tenant.yaml").open("a", encoding="utf-8") as bundle:
-        bundle.write(_NO_LIMITS)
+        bundle.write(NO_LIMITS)
     operator = Connection.for_operator(port_base=stack.options.port_base)
     await apply_folder(operator, folder, with_documents=True, reason="benchmark")
     return Connection.for_tenant(TENANT, port_base=stack.options.port_base)

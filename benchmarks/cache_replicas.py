@@ -19,8 +19,8 @@ from benchmarks.cache_stand import KEPT, REWORDED, KnownVectors, Replica, Stand,
 from benchmarks.figure import Figure
 from libs.common.redis_store import RedisStore
 from services.cache.adapters.redis_answers import RedisAnswers
-from services.cache.keeping import Offer
 from services.cache.lookup import EXACT, SEMANTIC, STORE_UNAVAILABLE
+from services.cache.offers import Offer
 
 CHANGES = 150
 FAULTY_LOOKUPS = 20

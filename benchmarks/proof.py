@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.figure import Figure
 
-SUITES = ("skeleton", "router", "engines", "cache", "rag", "voice")
+SUITES = ("skeleton", "router", "engines", "cache", "rag", "voice", "operations")
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from libs.common.redis_store import RedisStore
 from libs.common.request_context import Budget, Principal, TenantId
 from services.cache.adapters.redis_answers import RedisAnswers
 from services.cache.entries import SourceRef
-from services.cache.keeping import Offer
+from services.cache.offers import Offer
 from services.rag.adapters.qdrant_edge_index import QdrantEdgeIndex
 from services.rag.adapters.redis_clock import RedisClock
 from services.rag.documents import SubmittedDocument

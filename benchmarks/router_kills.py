@@ -159,7 +159,7 @@ async def _under_load(machine: Machine, rounds: int) -> list[Figure]:
                 await asyncio.sleep(CALM_SECONDS)
             finally:
                 load.stopping = True
-        kept = {conversation: await _kept(router, metadata, conversation) for conversation in load.acknowledged}
+        kept = {conversation: await kept_turns(router, metadata, conversation) for conversation in load.acknowledged}
     lost = sum(turn not in kept[conversation] for conversation, turns in load.acknowledged.items() for turn in turns)
     doubled = sum(count - 1 for counts in kept.values() for count in counts.values())
     print(
@@ -203,7 +203,7 @@ async def _talk(
             break
 
 
-async def _kept(
+async def kept_turns(
     router: "router_pb2_grpc.RouterServiceAsyncStub", metadata: tuple[tuple[str, str], ...], conversation: str
 ) -> Counter[str]:
     """Returns how often each turn's message is in the conversation."""

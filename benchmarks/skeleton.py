@@ -18,7 +18,8 @@ from benchmarks.busy_shop import apply_busy_shop
 from benchmarks.figure import Figure
 from benchmarks.side_by_side import paired_ratio, side_by_side
 from repartee.v1 import cache_pb2, cache_pb2_grpc, router_pb2, router_pb2_grpc
-from tools.stack import Stack, StackOptions, free_port_base, resident_mib, running_stack
+from tools.child import resident_mib
+from tools.stack import Stack, StackOptions, free_port_base, running_stack
 
 QUESTION, LOCALE = "Quels sont vos horaires d'ouverture ?", "fr-CI"
 ROUNDS, CALLS = 40, 25

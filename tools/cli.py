@@ -8,6 +8,10 @@ from tools.demo import demo
 from tools.drill import drill
 from tools.ingest import ingest
 from tools.learn import learn, patterns
+from tools.load.command import load
+from tools.manifests.command import check_manifests
+from tools.migrate import HELP as MIGRATE_HELP
+from tools.migrate import migrate
 from tools.ops import ops
 from tools.preflight import preflight
 from tools.quicktest import quicktest
@@ -45,8 +49,11 @@ report.command()(weekly)
 app.add_typer(report, name="report")
 app.command()(demo)
 app.command()(quicktest)
+app.command()(load)
 app.command()(preflight)
 app.command()(support_bundle)
+app.command()(check_manifests)
+app.command(help=MIGRATE_HELP)(migrate)
 
 
 def main() -> None:

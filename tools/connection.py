@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import grpc
@@ -13,7 +14,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from rich.console import Console
 from rich.markup import escape
 
-from libs.common.channel import open_channel
+from libs.common.channel import ClientTls, open_channel
 from libs.common.errors import InvalidRequest, ReparteeError
 from libs.common.status import from_rpc_error
 
@@ -48,22 +49,24 @@ class Connection:
     """One stack, and who speaks to it.
 
     `authorization` is a whole header value; in development `Bearer dev:TENANT` or `Bearer dev-operator`, elsewhere a
-    token that the operator issued, read from REPARTEE_TOKEN.
+    token that the operator issued, read from REPARTEE_TOKEN. Plaintext, unless REPARTEE_UPSTREAM_CA_FILE names the
+    roots by which the services are known; the files of REPARTEE_TLS_CERT_FILE and …_KEY_FILE are then shown to them.
     """
 
     host: str = "127.0.0.1"
     port_base: int = DEFAULT_PORT_BASE
     authorization: str = ""
+    tls: ClientTls | None = None
 
     @classmethod
     def for_tenant(cls, tenant: str, *, host: str = "127.0.0.1", port_base: int = DEFAULT_PORT_BASE) -> "Connection":
         """Returns a connection of a client of `tenant`."""
-        return cls(host, port_base, _token() or f"Bearer dev:{tenant}")
+        return cls(host, port_base, _token() or f"Bearer dev:{tenant}", _tls())
 
     @classmethod
     def for_operator(cls, *, host: str = "127.0.0.1", port_base: int = DEFAULT_PORT_BASE) -> "Connection":
         """Returns a connection of an operator."""
-        return cls(host, port_base, _token() or "Bearer dev-operator")
+        return cls(host, port_base, _token() or "Bearer dev-operator", _tls())
 
     def target(self, service: str) -> str:
         """Returns `host:port` of a service by its short name."""
@@ -71,12 +74,20 @@ class Connection:
 
     def open(self, service: str, descriptor: ServiceDescriptor) -> grpc.aio.Channel:
         """Opens a channel to a service; the caller closes it with `async with`."""
-        return open_channel(self.target(service), services=[descriptor], authorization=self.authorization)
+        return open_channel(self.target(service), services=[descriptor], authorization=self.authorization, tls=self.tls)
 
 
 def _token() -> str:
     token = os.environ.get("REPARTEE_TOKEN", "")
     return f"Bearer {token}" if token else ""
+
+
+def _tls() -> ClientTls | None:
+    ca, cert, key = (
+        Path(value) if (value := os.environ.get(f"REPARTEE_{name}_FILE")) else None
+        for name in ("UPSTREAM_CA", "TLS_CERT", "TLS_KEY")
+    )
+    return ClientTls(ca_file=ca, cert_file=cert, key_file=key) if ca else None
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

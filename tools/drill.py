@@ -14,6 +14,7 @@ from libs.common.errors import InvalidRequest
 from repartee.v1 import rollout_pb2, rollout_pb2_grpc, router_pb2, router_pb2_grpc
 from tools.connection import DEFAULT_PORT_BASE, Connection, HostOption, PortBaseOption, console, run
 from tools.isolation_drill import drill_isolation
+from tools.kill_drill import drill_kill
 from tools.rollback_drill import Measured, Probe, Replica, Scene, play
 from tools.stack import StackOptions, free_port_base, running_stack
 from tools.tenants import apply_folder
@@ -22,7 +23,16 @@ _ROLLOUT = rollout_pb2.DESCRIPTOR.services_by_name["RolloutService"]
 _ROUTER = router_pb2.DESCRIPTOR.services_by_name["RouterService"]
 _LONGEST_PROBE_SECONDS = 2.0
 
-drill = typer.Typer(help="Stage an emergency, and see whether what was promised holds.", no_args_is_help=True)
+drill = typer.Typer(
+    help="""Stage an emergency, and see whether what was promised holds.
+
+    `rollback`: hybrid is harmful, how fast is everybody back on classic? `isolation`: does one company ever get
+    another's answer? `kill`: what do customers see when a process dies? Rehearse them with a stack of their own before
+    customers come, and `rollback` again with the people who will be on call.
+    """,
+    no_args_is_help=True,
+)
+drill.command("kill")(drill_kill)
 
 
 @drill.command()

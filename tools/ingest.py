@@ -69,7 +69,7 @@ def ingest(
 ) -> None:
     """Index a folder. What is unchanged costs nothing; what is refused or set aside is named, the rest goes on."""
     connection = Connection.for_tenant(tenant, host=host, port_base=port_base)
-    refused = run(lambda: ingest_folder(connection, folder, owner=owner, label=tenant))
+    refused = run(lambda: ingest_folder(connection, folder, owner=owner, tenant=tenant))
     if refused:
         raise typer.Exit(1)
 
@@ -102,8 +102,11 @@ def _owner(path: Path, folder: Path) -> str:
     return parts[0] if len(parts) > 1 else "shared"
 
 
-async def ingest_folder(connection: Connection, folder: Path, *, owner: str = "", label: str = "") -> int:
-    """Indexes the documents under `folder` and returns how many were refused or set aside."""
+async def ingest_folder(connection: Connection, folder: Path, *, owner: str = "", tenant: str = "") -> int:
+    """Indexes the documents under `folder` and returns how many were refused or set aside.
+
+    `tenant` is whose they are, where the credential is an operator's; else the credential's own.
+    """
     found = find_documents(folder, owner)
     # The first document goes alone: a refusal of the whole call would be lost behind a write that came too late.
     room = asyncio.Semaphore(1)
@@ -112,12 +115,13 @@ async def ingest_folder(connection: Connection, folder: Path, *, owner: str = ""
         for document in found:
             await room.acquire()
             yield rag_pb2.StreamUpsertDocumentsRequest(
+                tenant_id=tenant,
                 document=rag_pb2.Document(
                     document_id=document.document_id,
                     content=document.path.read_bytes(),
                     media_type=_MEDIA_TYPES[document.path.suffix.lower()],
                     agent_owner=document.owner,
-                )
+                ),
             )
 
     outcomes: Counter[int] = Counter()
@@ -128,7 +132,7 @@ async def ingest_folder(connection: Connection, folder: Path, *, owner: str = ""
     async with connection.open("rag", _DESCRIPTOR) as channel:
         stub = rag_pb2_grpc.RagServiceStub(channel)
         with bar:
-            task = bar.add_task(f"{label or folder.name}: indexing documents", total=len(found))
+            task = bar.add_task(f"{tenant or folder.name}: indexing documents", total=len(found))
             async for response in stub.StreamUpsertDocuments(requests(), timeout=_TIMEOUT_SECONDS):
                 for _ in range(_DOCUMENTS_UNDER_WAY if response.done_count == 1 else 1):
                     room.release()
@@ -141,7 +145,7 @@ async def ingest_folder(connection: Connection, folder: Path, *, owner: str = ""
                 bar.update(task, completed=response.done_count)
     refused, aside = outcomes[_OUTCOMES.OUTCOME_REFUSED], outcomes[_OUTCOMES.OUTCOME_QUARANTINED]
     console.print(
-        f"{label or folder.name}: {outcomes[_OUTCOMES.OUTCOME_INDEXED]} indexed, "
+        f"{tenant or folder.name}: {outcomes[_OUTCOMES.OUTCOME_INDEXED]} indexed, "
         f"{outcomes[_OUTCOMES.OUTCOME_UNCHANGED]} unchanged, {refused} refused, {aside} set aside; {chunks} chunks"
     )
     return refused + aside

@@ -3,22 +3,29 @@
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
-from repartee.v1 import common_pb2, rollout_pb2, router_pb2
+import grpc
+import grpc.aio
+
+from repartee.v1 import common_pb2, common_pb2_grpc, rollout_pb2, router_pb2
 from tools.connection import PORTS
-from tools.health import is_serving
 from tools.ops_stub import DESCRIPTOR, stub_of
-from tools.preflight_turns import GREETING, Failed, Site
+from tools.preflight_installation import INSTALLATION_CHECKS
+from tools.preflight_site import GREETING, STATUS, Doubtful, Failed, Site
 
 
 async def services_serve(site: Site) -> str:
-    """Every service answers its health check."""
-    silent = [
-        name
-        for name, offset in PORTS.items()
-        if not await is_serving(site.operator.host, site.operator.port_base + offset)
-    ]
+    """Every service answers; its channel asks its health first."""
+    silent: list[str] = []
+    for name in PORTS:
+        async with site.open(name, STATUS) as channel:
+            try:
+                await common_pb2_grpc.StatusServiceStub(channel).GetStatus(common_pb2.GetStatusRequest(), timeout=5)
+            except grpc.aio.AioRpcError as failure:
+                if failure.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
+                silent.append(name)
     if silent:
-        raise Failed(f"{', '.join(silent)} does not serve; its log says why")
+        raise Failed(f"{', '.join(silent)} does not serve", "its log says why")
     return f"{len(PORTS)} of {len(PORTS)}"
 
 
@@ -26,7 +33,7 @@ async def one_version(site: Site) -> str:
     """No service was left behind by a rollout."""
     versions = {status.version for status in (await site.statuses()).values()}
     if len(versions) > 1:
-        raise Failed(f"services run {', '.join(sorted(versions))}; finish the rollout")
+        raise Failed(f"services run {', '.join(sorted(versions))}", "finish the rollout, or undo it")
     return versions.pop()
 
 
@@ -39,7 +46,7 @@ async def nothing_degraded(site: Site) -> str:
         if each.state == common_pb2.Dependency.STATE_DEGRADED
     }
     if named:
-        raise Failed("; ".join(sorted(named)))
+        raise Failed("; ".join(sorted(named)), "the runbook's section DependencyDegraded")
     return "no dependency is degraded"
 
 
@@ -52,7 +59,8 @@ async def _answered_by(site: Site, variant: str, expected: router_pb2.Variant) -
     async with site.conversation() as talk:
         reply = await talk.say(GREETING, variant=variant)
     if reply.served_by != expected or not reply.text:
-        raise Failed(f"it was not the {variant} engine that answered: {', '.join(reply.reasons) or 'no reason given'}")
+        why = ", ".join(reply.reasons) or "no reason given"
+        raise Failed(f"it was not the {variant} engine that answered: {why}", "that engine's log and GetStatus")
     return f"a greeting, by {reply.llm_tier or 'no model'}"
 
 
@@ -71,9 +79,9 @@ async def conversations_survive_a_switch(site: Site) -> str:
     async with site.conversation() as talk:
         await talk.say(GREETING, variant="hybrid")
         await talk.say("Merci", variant="classic")
-        kept = await talk.messages()
+        kept = len(await talk.messages())
     if kept != 4:
-        raise Failed(f"{kept} messages were kept where two turns make 4")
+        raise Failed(f"{kept} messages were kept where two turns make 4", "GetStatus of the router; Redis")
     return "two turns, one by each, in one history"
 
 
@@ -82,7 +90,7 @@ async def turns_are_kept(site: Site) -> str:
     async with site.conversation() as talk:
         reply = await talk.say(GREETING)
     if reply.stored != router_pb2.STORED_DURABLE:
-        raise Failed(f"the reply says {router_pb2.Stored.Name(reply.stored)}; is REPARTEE_REDIS_URL set, and Redis up?")
+        raise Failed(f"the reply says {router_pb2.Stored.Name(reply.stored)}", "set REPARTEE_REDIS_URL; is Redis up?")
     return "acknowledged by the store"
 
 
@@ -91,14 +99,18 @@ async def switch_is_ready(site: Site) -> str:
     async with site.open("router", DESCRIPTOR) as channel:
         state = (await stub_of(channel).GetRollout(rollout_pb2.GetRolloutRequest())).state
     if state.needs_acknowledgement:
-        raise Failed("the guard rolled back, and nobody acknowledged it: `repartee ops audit`")
+        raise Failed("the guard rolled back, and nobody acknowledged it", "`repartee ops audit`, then the runbook")
+    if state.source == "default":
+        raise Doubtful("nobody decided: classic, by default", "`repartee ops rollout -p … -r …`, or a switch file")
     return f"hybrid gets {state.percent:g} %, by {state.source}"
 
 
 async def metrics_are_counted(site: Site) -> str:
-    """Both systems can be compared."""
+    """Both systems can be compared, and no system was given more turns than its share."""
     async with site.open("router", DESCRIPTOR) as channel:
         answer = await stub_of(channel).GetMetrics(rollout_pb2.GetMetricsRequest(window="24h"))
+    if answer.comparison.recommendation == "invalid_srm":
+        raise Failed("the systems' turns are not as many as their shares dealt them", "the runbook, on invalid_srm")
     return (
         f"classic {answer.old_system.count}, hybrid {answer.hybrid_system.count} turns; "
         f"{answer.comparison.recommendation}"
@@ -110,7 +122,7 @@ async def audit_is_whole(site: Site) -> str:
     async with site.open("router", DESCRIPTOR) as channel:
         page = await stub_of(channel).ListAudit(rollout_pb2.ListAuditRequest(page_size=50))
     if not page.chain_intact:
-        raise Failed("the chain of its hashes is broken: somebody changed Redis by hand")
+        raise Failed("the chain of its hashes is broken", "find out who changed Redis by hand")
     return f"{len(page.entries)} entries, none changed"
 
 
@@ -127,5 +139,6 @@ STACK_CHECKS: Mapping[str, Callable[[Site], Awaitable[str]]] = MappingProxyType(
         "the switch is ready": switch_is_ready,
         "metrics are counted": metrics_are_counted,
         "the audit is whole": audit_is_whole,
+        **INSTALLATION_CHECKS,
     }
 )

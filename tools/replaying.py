@@ -9,7 +9,7 @@ import grpc
 
 from libs.common.status import from_rpc_error
 from repartee.v1 import common_pb2, engine_pb2
-from services.router.adapters.wire import read_state
+from services.router.adapters.wire_state import read_state
 from services.router.state_digest import state_digest
 from tools.recording import RecordedTurn, Recording
 

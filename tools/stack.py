@@ -5,8 +5,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from libs.common.embedded_redis import start_embedded_redis
 from libs.common.errors import PreconditionFailed
+from tools.child import Child, spawn
 from tools.connection import PORTS
-from tools.health import is_serving
 
 if TYPE_CHECKING:
     from tools.fake_llm.server import FakeLlm
@@ -33,14 +31,6 @@ MODULES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 _STOP_SECONDS = 10.0
 # As fast as a small hosted model writes.
 _FAKE_WORD_SECONDS = 0.02
-# A killed command must not leave servers behind. Said by the child itself: Python that runs between fork and exec
-# crashes now and then once this process has opened a gRPC channel.
-_DYING_WITH_ITS_PARENT = """
-import ctypes, os, signal, sys
-PR_SET_PDEATHSIG = 1
-ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-os.execv(sys.executable, [sys.executable, "-m", sys.argv[1]])
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +50,6 @@ class StackOptions:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(slots=True)
-class Child:
-    """One service's process."""
-
-    name: str
-    port: int
-    log: Path
-    process: asyncio.subprocess.Process
-    health: str = "starting"
-    healthy_after_seconds: float = 0.0
-
-    @property
-    def alive(self) -> bool:
-        """True while the process runs."""
-        return self.process.returncode is None
-
-    def resident_mib(self) -> float:
-        """Returns the memory the process holds, in MiB; 0 once it is gone."""
-        return resident_mib(self.process.pid)
-
-
 class Stack:
     """The running children; made by `running_stack`."""
 
@@ -92,7 +61,6 @@ class Stack:
         self.redis_url = redis_url
         self.redis_pid = redis_pid
         self.children: list[Child] = []
-        self.started = time.monotonic()
 
     def port(self, service: str) -> int:
         """Returns the port of a service by its short name; further routers are `router-2`, `router-3`…"""
@@ -128,24 +96,13 @@ class Stack:
         await self.kill(name)
         child = await self._spawn(name)
         self.children = [child if each.name == name else each for each in self.children]
-        await self._wait_for(child)
+        await child.wait_until_serving()
 
     async def _spawn(self, name: str) -> Child:
         module, settings = MODULES["router" if name.startswith("router-") else name]
         log = self.options.state / "logs" / f"{name}.log"
-        with log.open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                _DYING_WITH_ITS_PARENT,
-                module,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                env={**self._environment(name), **settings},
-                start_new_session=True,
-            )
-        return Child(name, self.port(name), log, process)
+        environment = {**self._environment(name), **settings}
+        return await spawn(name, module, port=self.port(name), log=log, environment=environment)
 
     def _names(self) -> list[str]:
         names = [name for name in MODULES if name in self.options.only]
@@ -156,7 +113,7 @@ class Stack:
         """Returns when every child serves; raises PreconditionFailed (SERVICE_FAILED) for the first that died."""
         async with asyncio.timeout(timeout_seconds) as limit:
             try:
-                await asyncio.gather(*(self._wait_for(child) for child in self.children))
+                await asyncio.gather(*(child.wait_until_serving() for child in self.children))
             except TimeoutError:
                 if not limit.expired():
                     raise
@@ -169,7 +126,7 @@ class Stack:
 
     async def watch(self) -> None:
         """Asks every child once how it is."""
-        await asyncio.gather(*(self._ask(child) for child in self.children))
+        await asyncio.gather(*(child.ask() for child in self.children))
 
     async def stop(self) -> None:
         """Stops the children, clients of others first; what does not stop in 10 s is killed."""
@@ -185,30 +142,6 @@ class Stack:
                 if child.alive:
                     child.process.send_signal(signal.SIGKILL)
                     await child.process.wait()
-
-    async def _wait_for(self, child: Child) -> None:
-        ended = asyncio.ensure_future(child.process.wait())
-        try:
-            while child.health != "serving":
-                ask = asyncio.ensure_future(is_serving("127.0.0.1", child.port))
-                await asyncio.wait({ask, ended}, return_when=asyncio.FIRST_COMPLETED)
-                if ended.done():
-                    ask.cancel()
-                    child.health = "stopped"
-                    raise PreconditionFailed("SERVICE_FAILED", _last_words(child))
-                if ask.result():
-                    child.health = "serving"
-                    child.healthy_after_seconds = time.monotonic() - self.started
-                else:
-                    await asyncio.wait({ended}, timeout=0.1)
-        finally:
-            ended.cancel()
-
-    async def _ask(self, child: Child) -> None:
-        if not child.alive:
-            child.health = "stopped"
-            return
-        child.health = "serving" if await is_serving("127.0.0.1", child.port) else "not serving"
 
     def _environment(self, name: str) -> dict[str, str]:
         state = self.options.state
@@ -256,9 +189,12 @@ async def running_stack(options: StackOptions) -> AsyncGenerator[Stack]:
     async with contextlib.AsyncExitStack() as exits:
         redis_url, redis_pid = options.redis_url, None
         if not redis_url:
+            is_new = not (options.state / "redis").exists()
             redis = await start_embedded_redis(options.state / "redis", port=None)
             exits.push_async_callback(redis.stop)
             redis_url, redis_pid = redis.url, redis.pid
+            if not is_new:
+                await _bring_up(redis.url)
         double = await exits.enter_async_context(_fake_llm()) if options.fake_llm else None
         stack = Stack(options, redis_url, redis_pid, fake_llm=double)
         exits.push_async_callback(stack.stop)
@@ -267,21 +203,23 @@ async def running_stack(options: StackOptions) -> AsyncGenerator[Stack]:
         yield stack
 
 
+async def _bring_up(redis_url: str) -> None:
+    """Migrates what an earlier release left in the folder; a new folder gets its stamps from the services."""
+    # The services' code takes a third of a second to import, which no other command has to wait for.
+    from libs.common.migrations.command import runner_name  # noqa: PLC0415  # see above
+    from libs.common.migrations.runner import Wish  # noqa: PLC0415  # see above
+    from tools.migrating import IN_REDIS, Places, run_all  # noqa: PLC0415  # see above
+
+    # Passages are brought up by the rag service when it opens them.
+    await run_all(Places(redis_url), Wish(runner_name()), only=IN_REDIS)
+
+
 def _fake_llm() -> "FakeLlm":
     # An HTTP server takes a quarter of a second to import, which no other command has to wait for.
     from tools.fake_llm.server import FakeLlm  # noqa: PLC0415  # see above
     from tools.fake_llm.wording import plausible  # noqa: PLC0415  # see above
 
     return FakeLlm(responder=plausible, word_seconds=_FAKE_WORD_SECONDS)
-
-
-def resident_mib(pid: int) -> float:
-    """Returns the resident memory of a process, in MiB; 0 where it is gone."""
-    with contextlib.suppress(OSError), Path(f"/proc/{pid}/status").open() as status:
-        for line in status:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def free_port_base() -> int:
@@ -311,9 +249,3 @@ def _refuse_taken_port(name: str, port: int) -> None:
                 "PORT_TAKEN",
                 f"Port {port}, for {name}, is taken; stop what listens there or choose another --port-base.",
             ) from error
-
-
-def _last_words(child: Child) -> str:
-    lines = [line for line in child.log.read_text(errors="replace").splitlines() if line.strip()]
-    said = lines[-1].strip() if lines else "it said nothing"
-    return f"{child.name} stopped while starting (exit {child.process.returncode}): {said}. Its log is {child.log}."

@@ -3,11 +3,12 @@
 import io
 import json
 import os
-import re
+import platform
 import tarfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -21,37 +22,34 @@ from libs.common.status import from_rpc_error
 from repartee.v1 import common_pb2, common_pb2_grpc, rollout_pb2
 from tools.connection import DEFAULT_PORT_BASE, PORTS, Connection, HostOption, PortBaseOption, console, run
 from tools.ops_stub import DESCRIPTOR, stub_of
-from tools.settings_table import SERVICES
+from tools.redaction import known_secrets, shown_settings, without_secrets
+from tools.up import default_state
 
 _STATUS = common_pb2.DESCRIPTOR.services_by_name["StatusService"]
 _LAST_BYTES = 2 << 20
 _METRICS_SECONDS = 3.0
-_REMOVED = "[removed]"
-
-# Settings whose values are never shown, whatever their type: the name says that they open something.
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-_SECRET_TEXTS = (
-    # A URL's user and password.
-    (re.compile(r"(?<=://)[^/\s@]+@"), f"{_REMOVED}@"),
-    (re.compile(r"(?i)\bBearer\s+[^\s\"']+"), f"Bearer {_REMOVED}"),
-    # Keys as vendors write them.
-    (re.compile(r"\b(?:sk|gsk|xi|co|pk|rk)[-_][A-Za-z0-9_-]{12,}"), _REMOVED),
-    (re.compile(r"(?i)((?:api[-_]?key|token|secret|password)\"?\s*[=:]\s*\"?)[^\s\"',}]+"), rf"\g<1>{_REMOVED}"),
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL), _REMOVED),
-)
+_PACKAGES = ("repartee", "grpcio", "protobuf", "redis", "qdrant-client", "pydantic")
 
 
 def support_bundle(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write, .tar.gz.")] = Path(
         "support.tar.gz"
     ),
-    state: Annotated[Path, typer.Option("--state", help="State folder of the stack, for its logs.")] = Path("state"),
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            help="State folder of the stack, for its logs and traces.",
+            show_default="~/.local/state/repartee",
+        ),
+    ] = None,
     metrics: Annotated[list[str] | None, typer.Option("--metrics", help="HOST:PORT of an endpoint of metrics.")] = None,
     host: HostOption = "127.0.0.1",
     port_base: PortBaseOption = DEFAULT_PORT_BASE,
 ) -> None:
-    """Write logs, states of all services, the switch, its audit and metrics into one file; secrets are removed.
+    """Write logs, traces, states of all services, the switch, its audit, metrics and versions into one file.
 
+    Secrets are removed: by value those of this command's own environment and REPARTEE_SECRETS_DIR, by form all others.
     What does not answer is named in the file instead. Conversations, documents and tenants' bundles are not in it.
     """
 
@@ -61,42 +59,22 @@ def support_bundle(
         parts |= await _switch(operator)
         return parts
 
-    parts = run(work)
-    parts |= dict(_logs(state / "logs"))
+    parts, folder = run(work), state or default_state()
+    parts |= dict(_tails(folder, "logs/*.log"))
+    parts |= dict(_tails(folder, "traces/*.jsonl"))
     parts |= {f"metrics/{place.replace(':', '-')}.txt": _scraped(place) for place in metrics or ()}
     parts["settings.json"] = json.dumps(shown_settings(os.environ), indent=2)
-    write(output, parts)
+    parts["versions.json"] = json.dumps(_versions(), indent=2)
+    write(output, parts, known=known_secrets(os.environ))
     console.print(f"{output}: {len(parts)} files. Look through it before you send it.")
 
 
-def without_secrets(text: str) -> str:
-    """Returns `text` with keys, tokens, passwords and private keys replaced."""
-    for pattern, replacement in _SECRET_TEXTS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def shown_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the settings in `environment`; of secret ones only that they are set."""
-    secret = {
-        f"REPARTEE_{name.upper()}"
-        for settings in SERVICES.values()
-        for name, field in settings.model_fields.items()
-        if "SecretStr" in str(field.annotation)
-    }
-    told = {name: value for name, value in environment.items() if name.startswith(("REPARTEE_", "USE_HYBRID", "LLM_"))}
-    return {
-        name: _REMOVED if name in secret or _SECRET_NAME.search(name) else without_secrets(value)
-        for name, value in sorted(told.items())
-    }
-
-
-def write(output: Path, parts: Mapping[str, str]) -> None:
-    """Writes `parts` by name into a tar.gz that only its owner may read; secrets in them are removed."""
+def write(output: Path, parts: Mapping[str, str], *, known: Iterable[str] = ()) -> None:
+    """Writes `parts` by name into a tar.gz that only its owner may read; `known` and other secrets are removed."""
     output.touch(mode=0o600)
     with tarfile.open(output, "w:gz") as archive:
         for name, text in sorted(parts.items()):
-            content = without_secrets(text).encode()
+            content = without_secrets(text, known=known).encode()
             entry = tarfile.TarInfo(f"repartee-support/{name}")
             entry.size, entry.mtime, entry.mode = len(content), int(time.time()), 0o600
             archive.addfile(entry, io.BytesIO(content))
@@ -137,11 +115,16 @@ def _unanswered(failure: grpc.aio.AioRpcError | ReparteeError) -> str:
     return json.dumps({"unanswered": error.reason, "message": error.message}, ensure_ascii=False)
 
 
-def _logs(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted(folder.glob("*.log")):
+def _tails(state: Path, pattern: str) -> Iterator[tuple[str, str]]:
+    for path in sorted(state.glob(pattern)):
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _LAST_BYTES))
-            yield f"logs/{path.name}", file.read().decode(errors="replace")
+            yield str(path.relative_to(state)), file.read().decode(errors="replace")
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), "system": platform.platform(), **packages}
 
 
 def _scraped(place: str) -> str:

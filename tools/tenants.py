@@ -115,5 +115,5 @@ async def apply_folder(operator: Connection, folder: Path, *, with_documents: bo
         for path, bundle in bundles:
             if (path.parent / "documents").is_dir():
                 client = Connection.for_tenant(bundle.id, host=operator.host, port_base=operator.port_base)
-                await ingest_folder(client, path.parent / "documents", label=bundle.id)
+                await ingest_folder(client, path.parent / "documents", tenant=bundle.id)
     return [bundle.id for _, bundle in bundles]

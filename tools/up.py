@@ -11,8 +11,9 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
+from tools.child import resident_mib
 from tools.connection import DEFAULT_PORT_BASE, PortBaseOption, console, run
-from tools.stack import MODULES, Stack, StackOptions, resident_mib, running_stack
+from tools.stack import MODULES, Stack, StackOptions, running_stack
 
 # What shells report for a command that Ctrl-C ended.
 _INTERRUPTED = 130

@@ -46,7 +46,7 @@ class ClosableEmbedder(HashEmbedder):
 @pytest.fixture(autouse=True)
 def fake_embedder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "real_embedder" not in request.fixturenames:
-        monkeypatch.setattr(app, "open_embedder", lambda settings: ClosableEmbedder())
+        monkeypatch.setattr(app, "open_embedder", lambda *_: ClosableEmbedder())
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The certificate of a server over its life: refused, told, replaced; and probes beside TLS."""
 
 import datetime
+import itertools
 import re
 import time
 from collections.abc import Callable
@@ -9,8 +10,13 @@ from pathlib import Path
 import grpc
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
-from libs.common.certificates import CertificateFiles
+from libs.common.certificate_files import CertificateFiles
 from libs.common.channel import ClientTls, open_channel
 from libs.common.errors import PreconditionFailed
 from libs.common.settings import ServiceSettings
@@ -63,6 +69,37 @@ def issue(authority: trustme.CA, tmp_path: Path) -> Issue:
     return write
 
 
+@pytest.fixture
+def authority_of(tmp_path: Path) -> Callable[[float], Path]:
+    """Writes roots that expire in so many days."""
+    numbers = itertools.count()
+
+    def write(days: float) -> Path:
+        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "roots")])
+        root = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(now - datetime.timedelta(days=100))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .sign(key, hashes.SHA256())
+        )
+        path = tmp_path / f"authority-{next(numbers)}.pem"
+        path.write_bytes(root.public_bytes(Encoding.PEM))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def expired(authority_of: Callable[[float], Path]) -> Path:
+    """Roots of yesterday."""
+    return authority_of(-1)
+
+
 def files_of(settings: ServiceSettings, **options: object) -> CertificateFiles:
     files = CertificateFiles.of(settings, **options)  # type: ignore[arg-type]
     assert files is not None
@@ -101,7 +138,7 @@ async def test_wrong_new_files_keep_the_old_ones_and_are_told_once(
         (tmp_path / "cert.pem").write_text("half a file")
         for _ in range(3):
             assert await answers(run.server.port, authority.cert_pem.bytes(), tmp_path)
-    told = [record for record in caplog.records if "new TLS files are not taken" in record.message]
+    told = [record for record in caplog.records if "new TLS files are not taken (certificate)" in record.message]
     assert len(told) == 1
     assert "REPARTEE_TLS_CERT_FILE names no PEM certificate" in told[0].message
 
@@ -131,6 +168,29 @@ async def test_files_that_are_wrong_are_refused_at_the_start_by_name(
             pass
 
 
+@pytest.mark.parametrize("variable", ["REPARTEE_TLS_CERT_FILE", "REPARTEE_UPSTREAM_CA_FILE"])
+async def test_what_has_expired_is_refused_at_the_start_by_name(
+    issue: Issue, expired: Path, variable: str, tmp_path: Path
+) -> None:
+    if variable == "REPARTEE_TLS_CERT_FILE":
+        settings = issue(days=-1, since=90)
+    else:
+        settings = issue().model_copy(update={"upstream_ca_file": expired})
+    with pytest.raises(PreconditionFailed, match=f"{variable} names a certificate that expired on .* UTC: put one"):
+        async with running(settings=settings):
+            pass
+    with pytest.raises(PreconditionFailed, match=variable):
+        open_channel(
+            "127.0.0.1:1",
+            services=[],
+            tls=ClientTls(
+                ca_file=expired if variable == "REPARTEE_UPSTREAM_CA_FILE" else None,
+                cert_file=tmp_path / "cert.pem",
+                key_file=tmp_path / "key.pem",
+            ),
+        )
+
+
 def test_one_file_of_two_and_roots_without_a_certificate_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PreconditionFailed, match="Set both"):
         CertificateFiles.of(ServiceSettings(port=0, tls_cert_file=tmp_path / "cert.pem"))
@@ -148,7 +208,6 @@ def test_one_file_of_two_and_roots_without_a_certificate_are_refused(tmp_path: P
         # A mesh's certificates live for a day: a third of it left is soon.
         (0.5, 0.5, ""),
         (0.3, 0.7, "in 0.3 days"),
-        (-1, 90, "expired on .*: callers refuse this server"),
         (90, -1, "holds only from"),
     ],
 )
@@ -176,6 +235,36 @@ def test_time_passes_for_a_certificate_that_stays(issue: Issue) -> None:
     now[0] += 80 * DAY
     assert files.state().state == "degraded"
     assert files.remaining_seconds() == pytest.approx(10 * DAY, abs=60)
+    now[0] += 11 * DAY
+    assert re.search("expired on .*: callers refuse this server", files.state().detail)
+
+
+def test_an_expired_certificate_does_not_replace_one_that_expires(
+    issue: Issue, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = files_of(issue(days=3))
+    before = files.pems
+    issue(days=-1, since=90)
+    assert not files.refresh()
+    assert files.pems is before
+    assert "certificate that expired on" in caplog.text
+
+
+async def test_roots_by_which_others_are_known_are_told_too(authority_of: Callable[[float], Path]) -> None:
+    files = CertificateFiles.of_upstreams(ServiceSettings(port=0, upstream_ca_file=authority_of(5)))
+    assert files is not None
+    assert files.state().state == "degraded"
+    assert "The last root of REPARTEE_UPSTREAM_CA_FILE expires on" in files.state().detail
+    assert files.remaining_seconds() == pytest.approx(5 * DAY, abs=60)
+
+
+async def test_old_roots_beside_new_ones_are_no_complaint(authority_of: Callable[[float], Path]) -> None:
+    """While an authority is exchanged, both are trusted."""
+    old, new = authority_of(-1), authority_of(365)
+    new.write_bytes(old.read_bytes() + new.read_bytes())
+    files = CertificateFiles.of_upstreams(ServiceSettings(port=0, upstream_ca_file=new))
+    assert files is not None
+    assert files.state().state == "up"
 
 
 async def test_the_status_names_the_certificate_and_probes_need_no_tls(

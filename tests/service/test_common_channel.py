@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 import grpc
 import grpc.aio
 import pytest
+from opentelemetry.trace import SpanKind
 
 from libs.common import request_context
 from libs.common.channel import open_channel, service_config
 from libs.common.errors import DeadlineExceeded
+from libs.common.interceptors.outgoing import let_end
 from libs.common.request_context import Budget, Principal, RequestContext, TenantId
+from libs.common.settings import ServiceSettings
 from libs.common.spans import RecordedSpan, RecordingTracer
 from libs.common.telemetry import current_trace_id
 from repartee.v1 import router_pb2, router_pb2_grpc
@@ -150,7 +153,8 @@ async def test_a_refused_call_marks_both_spans_without_the_customers_words() -> 
             await run.chat.Chat(router_pb2.ChatRequest(conversation_id="private words", message="private words"))
         await spans.ended(2)
     assert {span.attributes["rpc.response.status_code"] for span in spans.kept} == {"INVALID_ARGUMENT"}
-    assert all(span.is_error for span in spans.kept)
+    # A request that is wrong is no fault of the server.
+    assert {span.kind: span.is_error for span in spans.kept} == {SpanKind.CLIENT: True, SpanKind.SERVER: False}
     assert "INVALID_FIELD" in [span.attributes.get("repartee.reason") for span in spans.kept]
     assert "private" not in str([span.attributes for span in spans.kept])
 
@@ -182,13 +186,32 @@ async def test_spans_of_a_stream_end_with_its_last_message() -> None:
     assert {span.attributes["rpc.response.status_code"] for span in spans.kept} == {"OK"}
 
 
+async def test_a_stream_that_is_left_after_its_last_message_has_ended() -> None:
+    spans = Spans()
+    async with running(tracer=spans.tracer) as run:
+        call = run.chat.StreamChat(router_pb2.StreamChatRequest(turn=TURN))
+        assert [(await call.read()).sequence for _ in range(2)] == [0, 1]
+        await let_end(call)
+        call.cancel()
+        await spans.ended(2)
+    assert {span.attributes["rpc.response.status_code"] for span in spans.kept} == {"OK"}
+
+
 def test_only_calls_that_the_proto_calls_idempotent_are_retried_and_only_when_nobody_answered() -> None:
     config = service_config([ROUTER])
     (retried,) = config["methodConfig"]
-    assert [each["method"] for each in retried["name"]] == ["Chat", "ListMessages", "AmendReply", "DeleteConversation"]
+    assert [each["method"] for each in retried["name"]] == [
+        "Chat",
+        "ListMessages",
+        "AmendReply",
+        "RateReply",
+        "DeleteConversation",
+    ]
     assert retried["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
     assert config["healthCheckConfig"] == {"serviceName": "repartee.v1.RouterService"}
     assert config["loadBalancingConfig"] == [{"round_robin": {}}]
+    # All calls that one replica takes at once may be lost with it, and all of them are sent again.
+    assert config["retryThrottling"]["maxTokens"] / 2 >= ServiceSettings().max_concurrent_calls
 
 
 async def test_an_idempotent_call_survives_one_refusal_and_a_stream_does_not() -> None:

@@ -9,6 +9,7 @@ import socket
 import grpc
 import grpc.aio
 import pytest
+from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -72,6 +73,28 @@ async def test_health_and_reflection_need_no_credential() -> None:
         answers = [each async for each in asking.ServerReflectionInfo(iter([request]))]
         names = {each.name for each in answers[0].list_services_response.service}
         assert {"repartee.v1.RouterService", "grpc.health.v1.Health"} <= names
+
+
+@pytest.mark.parametrize(
+    ("symbol", "file"),
+    [
+        ("repartee.v1.RouterService", "repartee/v1/router.proto"),
+        ("repartee.v1.RouterService.Chat", "repartee/v1/router.proto"),
+        ("repartee.v1.Nothing", ""),
+        ("nonsense", ""),
+    ],
+)
+async def test_reflection_finds_services_and_their_methods(symbol: str, file: str) -> None:
+    """ghz asks for the method itself."""
+    async with running() as run:
+        asking = reflection_pb2_grpc.ServerReflectionStub(run.channel)
+        request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+        answers = [answer async for answer in asking.ServerReflectionInfo(iter([request]))]
+    files = [
+        descriptor_pb2.FileDescriptorProto.FromString(each).name
+        for each in answers[0].file_descriptor_response.file_descriptor_proto
+    ]
+    assert (file in files) if file else answers[0].error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 async def test_status_names_what_is_degraded() -> None:

@@ -29,7 +29,7 @@ from tools.connection import PORTS
 
 @pytest.fixture(autouse=True)
 def fake_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "open_embedder", lambda settings: ClosableEmbedder())
+    monkeypatch.setattr(app, "open_embedder", lambda *_: ClosableEmbedder())
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ class ClosableEmbedder(HashEmbedder):
 
 @pytest.fixture(autouse=True)
 def fake_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "open_embedder", lambda settings: ClosableEmbedder())
+    monkeypatch.setattr(app, "open_embedder", lambda *_: ClosableEmbedder())
 
 
 def bundle(tenant: str) -> str:
@@ -267,7 +267,7 @@ async def test_an_index_of_another_embedder_is_refused_and_said(
     settings = await settings_on_files(tmp_path)
     async with serving(settings) as client:
         await client.put("shop", frais="La livraison coûte 1 500 F.")
-    monkeypatch.setattr(app, "open_embedder", lambda settings: ClosableEmbedder(32))
+    monkeypatch.setattr(app, "open_embedder", lambda *_: ClosableEmbedder(32))
     async with serving(settings) as client:
         for call in (client.ask("shop", "livraison"), client.put("shop", a="texte")):
             with pytest.raises(grpc.aio.AioRpcError) as refused:

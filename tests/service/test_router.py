@@ -68,6 +68,7 @@ class Stack:
     hybrid: HybridEngine
     classic: UpstreamEngine
     channel: grpc.aio.Channel
+    port: int = 0
 
     def __post_init__(self) -> None:
         self.router: Any = router_pb2_grpc.RouterServiceStub(self.channel)
@@ -93,7 +94,7 @@ async def running_stack(**settings: Any) -> AsyncIterator[Stack]:
         )
         server = await exits.enter_async_context(running(wired))
         channel = await exits.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{server.port}"))
-        yield Stack(*fakes, channel)
+        yield Stack(*fakes, channel, server.port)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.fakes.router_world import BUNDLE_YAML
 from tests.service.test_router import CLIENT, OPERATOR, refused
 
 SHOP = TenantId("shop")
+NOW = 1_800_000_000
 REPLACE = tenants_pb2.AddRepliesRequest.MODE_REPLACE
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -45,7 +46,7 @@ async def stack(store: RedisTenantStore) -> AsyncIterator[Stack]:
     served = Registration(
         tenants_pb2.DESCRIPTOR.services_by_name["TenantService"],
         tenants_pb2_grpc.add_TenantServiceServicer_to_server,
-        TenantServicer(store),
+        TenantServicer(store, clock=lambda: float(NOW)),
     )
     async with (
         running_server(ServiceSettings(port=0), name="router", registrations=[served]) as server,
@@ -84,6 +85,35 @@ async def test_change_is_a_version_with_its_actor_and_in_force(stack: Stack, sto
     kept = await store.fetch(SHOP)
     assert kept is not None
     assert kept.reason == "warmer"
+
+
+async def test_what_is_set_is_shown_with_who_set_it_when_and_why(stack: Stack) -> None:
+    await set_template(stack)
+    await add_replies(stack, "Bonjour à vous !")
+    await add_replies(stack, "Bienvenue ici !", intent="thanks", mode=REPLACE, reason="colder")
+    # The same once more is no change, and keeps who made it.
+    assert await set_template(stack, reason="again", metadata=OPERATOR) == 4
+    await stack.put_shop(BUNDLE_YAML.replace("name: La Boutique\n", "name: Le Magasin\n", 1))
+    got = await stack.tenants.GetTenant(tenants_pb2.GetTenantRequest(tenant_id="shop"), metadata=OPERATOR)
+    (template,) = got.templates
+    assert (template.action, template.locale, template.text) == ("ask_zone", "", "Où ça ?")
+    change = template.change
+    assert (change.actor, change.reason, change.version) == ("dev-operator", "shorter", 2)
+    assert change.time.seconds == NOW
+    assert [(each.intent, each.replaces, list(each.replies), each.change.version) for each in got.replies] == [
+        ("greetings", False, ["Bonjour à vous !"], 3),
+        ("thanks", True, ["Bienvenue ici !"], 4),
+    ]
+    assert await set_template(stack, text="") == 6
+    got = await stack.tenants.GetTenant(tenants_pb2.GetTenantRequest(tenant_id="shop"), metadata=OPERATOR)
+    assert (len(got.templates), len(got.replies)) == (0, 2)
+
+
+async def test_what_an_earlier_version_kept_is_shown_without_who_set_it(stack: Stack, store: RedisTenantStore) -> None:
+    kept = '{"replies": {}, "templates": {"": {"ask_zone": "Où ça ?"}}}'
+    await store.override(SHOP, kept, actor="ana", reason="before", expected_version=1)
+    got = await stack.tenants.GetTenant(tenants_pb2.GetTenantRequest(tenant_id="shop"), metadata=OPERATOR)
+    assert (got.templates[0].text, got.templates[0].HasField("change")) == ("Où ça ?", False)
 
 
 async def test_replace_throws_away_and_an_empty_text_resets(stack: Stack, store: RedisTenantStore) -> None:

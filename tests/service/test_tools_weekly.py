@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from repartee.v1 import rollout_pb2
 from tests.fakes.rollout_servicer import FakeRollout, serving_operators
 from tools.cli import app
+from tools.system_names import SystemNames
 from tools.weekly import advice
 
 STEPS = [rollout_pb2.RolloutStep(percent=percent) for percent in (0, 10, 50, 100)]
@@ -49,4 +50,4 @@ async def test_a_week_is_compared_and_the_next_step_named() -> None:
 )
 def test_advice_follows_what_is_known(fields: dict[str, object], recommendation: str, expected: str) -> None:
     state = rollout_pb2.RolloutState(**fields)  # type: ignore[arg-type]
-    assert expected in " ".join(advice(state, recommendation))
+    assert expected in " ".join(advice(state, recommendation, SystemNames()))

@@ -151,6 +151,33 @@ async def test_a_router_that_is_not_there_is_apologised_for_in_sound_and_text() 
     assert reply.turn_id == completed.turn_id != ""
 
 
+async def test_a_reply_that_breaks_off_with_its_router_is_asked_for_again_by_the_turns_id() -> None:
+    router = StreamingRouter(cuts=1)
+    async with converse_with(router, ScriptedVoice()) as call:
+        await call.write(config())
+        await call.write(turn("Où est mon colis ?"))
+        await call.done_writing()
+        events = await rest_of(call)
+    assert [asked.turn_id for asked in router.turns] == ["t-1", "t-1"]
+    (reply,) = [event.reply for event in events if event.HasField("reply")]
+    assert reply.text == "Votre colis part demain. Il arrive mardi."
+    completed = events[-1].completed
+    assert completed.complete
+    # What was heard before the break is not said twice.
+    assert completed.spoken_text.count("Votre colis part demain.") == 1
+
+
+async def test_a_reply_that_breaks_off_twice_is_apologised_for() -> None:
+    router = StreamingRouter(cuts=2)
+    async with converse_with(router, ScriptedVoice()) as call:
+        await call.write(config())
+        await call.write(turn("Où est mon colis ?"))
+        await call.done_writing()
+        events = await rest_of(call)
+    assert len(router.turns) == 2
+    assert not events[-1].completed.complete
+
+
 async def test_a_second_turn_goes_on_in_the_same_stream() -> None:
     router = StreamingRouter(pieces=("Bien.",))
     async with converse_with(router, ScriptedVoice()) as call:

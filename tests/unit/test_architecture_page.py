@@ -20,12 +20,41 @@ def test_every_function_it_names_exists() -> None:
     assert missing == []
 
 
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "deploy").glob("*.md"),
+    *(ROOT / "examples").rglob("README.md"),
+]
+
+
 def test_every_file_that_the_documents_link_exists() -> None:
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("README.md")]
     missing = [
         f"{page.name}: {target}"
-        for page in pages
+        for page in PAGES
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
         if not (page.parent / target).exists()
     ]
     assert missing == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Returns the anchors of a page's headings, as they are made where the page is shown."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_section_that_the_documents_link_exists() -> None:
+    linked = [
+        (page, target, section)
+        for page in PAGES
+        for target, section in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    ]
+    assert len(linked) > 100
+    known = {page: anchors(page) for page in {(page.parent / target) if target else page for page, target, _ in linked}}
+    wrong = [
+        f"{page.name}: {target}#{section}"
+        for page, target, section in linked
+        if section not in known[(page.parent / target) if target else page]
+    ]
+    assert wrong == []

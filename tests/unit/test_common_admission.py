@@ -2,7 +2,7 @@
 
 import pytest
 
-from libs.common.errors import Denied, InvalidRequest
+from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest
 from libs.common.interceptors import admission
 from libs.common.interceptors.tracing import parse_traceparent
 from libs.common.request_context import Principal, TenantId
@@ -23,7 +23,13 @@ def test_a_deadline_is_the_callers_within_bounds(remaining: float | None, second
     assert deadline(remaining) == seconds
 
 
-@pytest.mark.parametrize("remaining", [0.0, 0.0049, 3601, 1e6])
+@pytest.mark.parametrize("remaining", [-0.1, 0.0, 0.0049])
+def test_a_call_that_waited_until_its_deadline_is_told_so(remaining: float) -> None:
+    with pytest.raises(DeadlineExceeded, match="DEADLINE_EXCEEDED"):
+        deadline(remaining)
+
+
+@pytest.mark.parametrize("remaining", [3601, 1e6])
 def test_an_absurd_deadline_is_refused(remaining: float) -> None:
     with pytest.raises(InvalidRequest) as caught:
         deadline(remaining)
@@ -93,11 +99,12 @@ def test_only_this_machine_is_loopback(peer: str, *, local: bool) -> None:
     [None, b"x", "", "00-" + "0" * 32 + "-" + "1" * 16 + "-01", "ff-" + "1" * 32 + "-" + "1" * 16 + "-01", "00-XY-1-1"],
 )
 def test_a_malformed_traceparent_starts_a_new_trace(text: str | bytes | None) -> None:
-    assert parse_traceparent(text) == (0, 0)
+    assert parse_traceparent(text) == (0, 0, True)
 
 
 def test_a_traceparent_is_read() -> None:
-    assert parse_traceparent("00-" + "0" * 31 + "a-" + "0" * 15 + "b-01") == (10, 11)
+    assert parse_traceparent("00-" + "0" * 31 + "a-" + "0" * 15 + "b-01") == (10, 11, True)
+    assert parse_traceparent("00-" + "0" * 31 + "a-" + "0" * 15 + "b-02") == (10, 11, False)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 import json
 import logging
+import sys
 
 import pytest
 
 from libs.common.errors import Unavailable
-from libs.common.logs import JsonFormatter, set_up_logging
+from libs.common.logs import HumanFormatter, JsonFormatter, set_up_logging
 from libs.common.request_context import use_context
 from services.router.turn import Turn
 from tests.fakes.router_world import RouterWorld, call
@@ -48,3 +49,16 @@ async def test_routing_lines_carry_tenant_conversation_variant_and_bucket(caplog
         assert (line["tenant"], line["conversation"], line["variant"]) == ("shop", "c1", "hybrid")
         assert isinstance(line["bucket"], int)
         assert "secret" not in json.dumps(line)
+
+
+def test_an_exception_is_shown_without_its_text() -> None:
+    words = "private words"
+    try:
+        raise ValueError(words)
+    except ValueError:
+        record = logging.makeLogRecord({"msg": "it failed", "exc_info": sys.exc_info()})
+    for formatter in (HumanFormatter(), JsonFormatter()):
+        line = formatter.format(record)
+        assert "ValueError" in line
+        assert words not in line
+        record.exc_text = None

@@ -15,7 +15,8 @@ from services.rag.adapters.qdrant_edge_index import QdrantEdgeIndex
 from services.rag.catalog import Catalog
 from services.rag.chunking import Block
 from services.rag.documents import Parsed, ReadDocument, Refusal, SubmittedDocument, read_document
-from services.rag.ingestion import Ingestion, Outcome
+from services.rag.ingestion import Ingestion
+from services.rag.outcomes import Outcome
 from services.rag.retrieval import PassageRetrieval, Question
 from services.rag.tenant_scope import TenantScope
 from tests.fakes.embedder import HashEmbedder

@@ -11,6 +11,7 @@ from libs.common.knowledge_epoch import advance_epoch, read_epoch
 from libs.common.redis_store import RedisStore, Script, TenantRedis
 from libs.common.request_context import Principal, TenantId
 from libs.common.seal import SEAL_BYTES, seal, unseal
+from libs.common.spans import RecordedSpan, RecordingTracer
 
 TOKO = Principal("toko-app", TenantId("toko"))
 AWA = Principal("awa-app", TenantId("awa"))
@@ -295,3 +296,28 @@ async def test_a_connection_to_a_server_that_only_reads_is_not_used_again(store:
     with pytest.raises(Unavailable, match="ReadOnlyError"):
         await store.platform.eval(Script("return redis.error_reply('READONLY a replica')"), [])
     assert await store.platform.command("CLIENT", "ID") != first
+
+
+async def test_an_exchange_in_a_call_is_a_span_that_names_no_key_and_no_value(toko: TenantRedis) -> None:
+    kept: list[RecordedSpan] = []
+    with RecordingTracer(kept.append).start_as_current_span("call"):
+        await toko.eval(Script("return ARGV[1]", name="say-it"), [toko.key("private")], ("words",))
+        pipeline = toko.pipeline().set(toko.key("private"), b"words").command("GET", toko.key("private"))
+        await pipeline.execute()
+        nowhere = RedisStore.connect("unix:///nowhere/redis.sock")
+        with pytest.raises(Unavailable):
+            await nowhere.for_tenant(TOKO).get(toko.key("private"))
+    *told, _call = kept
+    # The server does not know the script yet.
+    assert [span.name for span in told] == ["redis say-it", "redis say-it", "redis MULTI SET", "redis GET"]
+    assert [span.attributes["db.operation.name"] for span in told] == ["EVALSHA", "EVAL", "MULTI SET", "GET"]
+    assert (told[0].attributes["db.stored_procedure.name"], told[2].attributes["db.operation.batch.size"]) == (
+        "say-it",
+        4,
+    )
+    assert [span.is_error for span in told] == [False, False, False, True]
+    assert "private" not in repr([span.attributes for span in told])
+    # Upkeep, which no call asked for, makes no traces.
+    kept.clear()
+    await toko.get(toko.key("private"))
+    assert kept == []

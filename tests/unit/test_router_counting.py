@@ -39,6 +39,15 @@ async def test_soft_events(given: EngineAnswer, expected: tuple[bool, bool, bool
     assert not record.failed
 
 
+async def test_only_turns_that_ask_for_something_or_follow_one_say_whether_somebody_waits() -> None:
+    world = RouterWorld()
+    asking = replace(answer(), state=replace(NO_STATE, awaiting_slot="zone"))
+    for each in (answer(), asking, answer(), answer()):
+        world.hybrid.script.append(each)
+        await world.say("hein ?")
+    assert [record.awaits for record in world.records] == [None, True, False, None]
+
+
 async def test_a_deadline_too_short_to_ask_an_engine_is_no_engines_fault() -> None:
     world = RouterWorld()
     answered = await world.say("bonjour", seconds=0.16)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from hashlib import sha256
 
-from services.router.adapters.wire import read_state, write_state
+from services.router.adapters.wire_state import read_state, write_state
 from services.router.state_digest import canonical_json, state_digest
 from services.router.turn import NO_STATE, FlowState, SlotValue
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from libs.common.errors import InvalidRequest
 from libs.common.tenants.bundle import TenantBundle
-from libs.common.tenants.overrides import MAX_REPLIES, Overrides, long_replies, with_overrides
+from libs.common.tenants.overrides import MAX_REPLIES, Overrides, Stamp, long_replies, with_overrides
 from libs.common.tenants.validation import parse_bundle
 from tests.fakes.router_world import BUNDLE_YAML
 
@@ -33,6 +33,18 @@ def test_template_takes_the_place_of_the_bundles_until_it_is_reset() -> None:
     assert BUNDLE.templates["ask_zone"] == "Dans quelle commune ?"
     assert first.with_template(BUNDLE, action="ask_zone", text="") == NONE
     assert NONE.to_json() == ""
+
+
+def test_each_part_knows_who_set_it_last_and_forgets_with_it() -> None:
+    ana, bea = (Stamp(actor=name, at=1.0, version=2, reason="why") for name in ("ana", "bea"))
+    first = NONE.with_template(BUNDLE, action="ask_zone", text="Où ça ?").stamped(NONE, ana)
+    second = first.with_replies(BUNDLE, intent="thanks", replies=["Avec plaisir."]).stamped(first, bea)
+    assert dict(second.stamps) == {"template  ask_zone": ana, "replies thanks": bea}
+    assert Overrides.from_json(second.to_json()) == second
+    again = second.with_template(BUNDLE, action="ask_zone", text="Où ça ?").stamped(second, bea)
+    assert again.to_json() == second.to_json()
+    reset = again.with_template(BUNDLE, action="ask_zone", text="").stamped(again, bea)
+    assert dict(reset.stamps) == {"replies thanks": bea}
 
 
 def test_template_of_another_language_is_a_translation() -> None:

@@ -53,3 +53,20 @@ def test_only_the_trace_asked_for_is_read_and_a_torn_line_is_passed_over(tmp_pat
 
     (tmp_path / "cache.jsonl").write_text(row(TRACE, "a") + "\n" + row("f" * 32, "b") + "\n" + row(TRACE, "c")[:40])
     assert [found.span_id for found in read_spans(tmp_path, TRACE)] == ["a"]
+
+
+def test_what_failed_and_what_was_left_is_marked(tmp_path: Path) -> None:
+    row = {"trace_id": TRACE, "parent_id": "", "service": "voice", "name": "n", "start_ns": 1, "end_ns": 2}
+    ends = [
+        {"span_id": "a", "status": "ERROR", "attributes": {"error.type": "STORE_UNAVAILABLE"}},
+        {"span_id": "b", "status": "UNSET", "attributes": {"repartee.cancelled": True}},
+        {"span_id": "c", "status": "UNSET", "attributes": {"repartee.interrupted": True}},
+        {"span_id": "d", "status": "UNSET", "attributes": {}},
+    ]
+    (tmp_path / "voice.jsonl").write_text("".join(f"{json.dumps(row | end)}\n" for end in ends))
+    assert [found.mark for found in read_spans(tmp_path, TRACE)] == [
+        "✗ STORE_UNAVAILABLE",
+        "✂ left",
+        "✂ spoken over",
+        "",
+    ]

@@ -171,8 +171,8 @@ async def test_figures_count_what_was_spoken_played_and_saved() -> None:
     await speak(voices, "dix signes")
     await speak(voices, "dix signes")
     for from_memory in (True, True, True, False):
-        figures.played(from_memory=from_memory, is_paid=True, model="m", characters=7)
-    figures.played(from_memory=True, is_paid=False, model="m", characters=7)
+        figures.played(from_memory=from_memory, provider="paid", is_paid=True, model="m", characters=7)
+    figures.played(from_memory=True, provider="free", is_paid=False, model="m", characters=7)
     summary = figures.summary()
     assert (summary.takes, summary.failures, summary.billed_characters) == (2, 1, 20)
     assert (summary.phrases_played, summary.phrase_hit_rate) == (5, 0.8)

@@ -17,6 +17,8 @@ _STEP = re.compile(r"^\d+\. (\S+) \([^)]*\) : (.*)$", re.MULTILINE)
 _ASKED = re.compile(r"À demander maintenant : (\S+)")
 _UNKNOWN = re.compile(r"Si la réponse n'est pas connue, dis : « (.*) » Réponds")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_NOT_FOUND = "Je ne trouve pas la réponse dans les passages."
+_TALKATIVE_SENTENCES = 4
 _PASSAGES = re.compile(r"Passages des documents[^\n]*\n(.*?)(?:\n\n|\Z)", re.DOTALL)
 
 
@@ -29,13 +31,24 @@ def plausible(request: Mapping[str, Any]) -> str:
         return _choice(system, user)
     if " passages" in system and "\n\n" in user:
         context, _, question = user.rpartition("\n\n")
-        return _best_line(context, question) or "Je ne trouve pas la réponse dans les passages."
+        return _best_line(context, question) or _NOT_FOUND
     if asked := _ASKED.search(system):
         return _classic(system, asked.group(1), user)
     for begin, replacement in _SWAPS:
         if begin in user:
             return user.replace(begin, replacement, 1)
     return user
+
+
+def talkative(request: Mapping[str, Any]) -> str:
+    """Returns a reply as `plausible` does, but with several sentences where it answers from passages."""
+    user = str(request["messages"][-1]["content"])
+    context, _, question = user.rpartition("\n\n")
+    system = "\n".join(str(message["content"]) for message in request["messages"] if message["role"] == "system")
+    if "JSON" in system or " passages" not in system or not context:
+        return plausible(request)
+    best = sorted(_sentences(context), key=lambda line: _shared(line, question), reverse=True)
+    return " ".join(best[:_TALKATIVE_SENTENCES]) or _NOT_FOUND
 
 
 def _classic(system: str, slot: str, user: str) -> str:
@@ -57,12 +70,16 @@ def _choice(system: str, question: str) -> str:
 
 
 def _best_line(context: str, question: str) -> str:
+    best = max(_sentences(context), key=lambda line: _shared(line, question), default="")
+    return best if _shared(best, question) else ""
+
+
+def _sentences(context: str) -> list[str]:
     # Headings, and the brackets around a passage, are no sentences.
     said = [line for line in context.splitlines() if not line.lstrip().startswith(("#", "⟦"))]
     sentences = [part for line in said for part in _SENTENCE_END.split(line) if not part.endswith("?")]
     lines = [sentence.strip().lstrip("-* ").strip() for sentence in sentences]
-    best = max((line for line in lines if line), key=lambda line: _shared(line, question), default="")
-    return best if _shared(best, question) else ""
+    return [line for line in lines if line]
 
 
 def _shared(line: str, question: str) -> int:

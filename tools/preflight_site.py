@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +14,37 @@ from repartee.v1 import common_pb2, common_pb2_grpc, router_pb2, router_pb2_grpc
 from tools.connection import PORTS, Connection
 
 _ROUTER = router_pb2.DESCRIPTOR.services_by_name["RouterService"]
-_STATUS = common_pb2.DESCRIPTOR.services_by_name["StatusService"]
+STATUS = common_pb2.DESCRIPTOR.services_by_name["StatusService"]
 _TENANTS = tenants_pb2.DESCRIPTOR.services_by_name["TenantService"]
 
 GREETING = "Bonjour"
 
 
 class Failed(Exception):
-    """A check that did not pass; its text says what was seen and what to do."""
+    """A check that did not pass: what was found, and what to do."""
+
+    def __init__(self, found: str, todo: str = "") -> None:
+        super().__init__(found)
+        self.found = found
+        self.todo = todo
+
+
+class Doubtful(Failed):
+    """A check that found something good enough for a laptop, or could not look."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The stack under check, as an operator reaches it; `tenant` is empty for the stack as a whole."""
+    """The stack under check, as an operator reaches it; `tenant` is empty for the stack as a whole.
+
+    `redis_url`, `metrics` and `replicas` (each `host:port`) are what the stack does not tell of itself.
+    """
 
     operator: Connection
-    tenant: str
+    tenant: str = ""
+    redis_url: str = ""
+    metrics: tuple[str, ...] = ()
+    replicas: tuple[str, ...] = ()
 
     def open(self, service: str, descriptor: ServiceDescriptor) -> grpc.aio.Channel:
         """Opens a channel to a service; the caller closes it with `async with`."""
@@ -39,7 +54,7 @@ class Site:
         """Returns what every service says of itself, by its short name."""
         found: dict[str, common_pb2.GetStatusResponse] = {}
         for name in PORTS:
-            async with self.open(name, _STATUS) as channel:
+            async with self.open(name, STATUS) as channel:
                 stub = common_pb2_grpc.StatusServiceStub(channel)
                 found[name] = await stub.GetStatus(common_pb2.GetStatusRequest(), timeout=5)
         return found
@@ -51,7 +66,7 @@ class Site:
         async with self.open("router", _TENANTS) as channel:
             page = await tenants_pb2_grpc.TenantServiceStub(channel).ListTenants(tenants_pb2.ListTenantsRequest())
         if not page.tenants:
-            raise Failed("no tenant is in force; put one with `repartee tenants apply FOLDER`")
+            raise Failed("no tenant is in force", "put one with `repartee tenants apply FOLDER`")
         return page.tenants[0].tenant_id
 
     @contextlib.asynccontextmanager
@@ -79,10 +94,10 @@ class Conversation:
         metadata = (("x-repartee-variant", variant),) if variant else ()
         return await self._stub.Chat(request, timeout=20, metadata=metadata)
 
-    async def messages(self) -> int:
-        """Returns how many messages were kept."""
+    async def messages(self) -> Sequence[common_pb2.Message]:
+        """Returns the messages that were kept."""
         request = router_pb2.ListMessagesRequest(tenant_id=self._tenant, conversation_id=self._id)
-        return len((await self._stub.ListMessages(request, timeout=5)).messages)
+        return (await self._stub.ListMessages(request, timeout=5)).messages
 
     async def delete(self) -> None:
         """Deletes everything that was kept of it."""

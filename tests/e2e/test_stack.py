@@ -71,6 +71,8 @@ async def test_a_signal_stops_everything_that_up_started(tmp_path: Path) -> None
 async def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
     base = free_port_base()
     with socket.socket() as taken:
+        # As servers do: connections of a stack before may still linger on the port.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", base + PORTS["cache"]))
         taken.listen()
         with pytest.raises(PreconditionFailed) as refused:

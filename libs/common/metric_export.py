@@ -186,7 +186,7 @@ def _buckets(point: Distribution, bounds: tuple[float, ...]) -> list[tuple[str, 
         count += each
         shown = None
         if seen is not None:
-            span = {"trace_id": f"{seen.trace_id:032x}", "span_id": f"{seen.span_id:016x}"}
+            span = {"trace_id": seen.trace_id, "span_id": f"{seen.span_id:016x}"}
             shown = Exemplar(span, seen.value, seen.at_ns / 1e9)
         buckets.append(("+Inf" if bound == float("inf") else repr(bound), count, shown))
     return buckets

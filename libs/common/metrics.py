@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from libs.common.measure import Kind, Measure
-from libs.common.spans import CURRENT, RecordedSpan
+from libs.common.spans import CURRENT, RecordedSpan, drop
 
 # Sets of label values of one metric; what comes later is counted under OTHER.
 MAX_SERIES = 500
@@ -24,7 +24,7 @@ class Exemplar:
     """A value with the span that it belongs to; `at_ns` since the epoch."""
 
     value: float
-    trace_id: int
+    trace_id: str
     span_id: int
     at_ns: int
 
@@ -58,24 +58,28 @@ class Reading:
 class Histogram:
     """Values under one set of labels."""
 
-    __slots__ = ("_bounds", "_counts", "_exemplars", "_total")
+    __slots__ = ("_bounds", "_counts", "_exemplars", "_total", "_wanted")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
         self._counts = [0] * (len(bounds) + 1)
         self._total = 0.0
         self._exemplars: list[tuple[float, RecordedSpan] | None] = [None] * (len(bounds) + 1)
+        # One a bucket between two readings: to let go of a span costs more than to count.
+        self._wanted = [True] * (len(bounds) + 1)
 
     def observe(self, value: float, span: RecordedSpan | None = None) -> None:
-        """Counts `value`; the newest `span` of each bucket is kept as its exemplar."""
+        """Counts `value`; the first `span` of each bucket since the last reading is its exemplar, if it is kept."""
         bucket = bisect_left(self._bounds, value)
         self._counts[bucket] += 1
         self._total += value
-        if span is not None:
+        if self._wanted[bucket] and span is not None and span.sink is not drop:
+            self._wanted[bucket] = False
             self._exemplars[bucket] = (value, span)
 
     def read(self, labels: tuple[str, ...]) -> Distribution:
-        """Returns the values so far."""
+        """Returns the values so far. An exemplar stays until there is a newer one."""
+        self._wanted = [True] * len(self._wanted)
         exemplars = tuple(None if seen is None else _exemplar(*seen) for seen in self._exemplars)
         return Distribution(labels, tuple(self._counts), self._total, exemplars)
 
@@ -146,9 +150,8 @@ class Meter:
 
 
 def served_span() -> RecordedSpan | None:
-    """Returns the span of what is being done for the call being served, for an exemplar; None where none is kept."""
-    span = CURRENT.get()
-    return span if span is not None and span.is_sampled else None
+    """Returns the span of what is being done for the call being served, for an exemplar; None outside of a trace."""
+    return CURRENT.get()
 
 
 def _exemplar(value: float, span: RecordedSpan) -> Exemplar:

@@ -93,4 +93,4 @@ def _distribution(each: Distribution, measure: Measure, started_ns: int, now_ns:
 
 
 def _exemplar(seen: Exemplar) -> SdkExemplar:
-    return SdkExemplar({}, seen.value, seen.at_ns, seen.span_id, seen.trace_id)
+    return SdkExemplar({}, seen.value, seen.at_ns, seen.span_id, int(seen.trace_id, 16))

@@ -42,7 +42,9 @@ class OtlpSink:
 def readable(span: RecordedSpan, resource: Resource) -> ReadableSpan:
     """Returns `span` as the SDK's exporters take it."""
     parent = (
-        SpanContext(span.trace_id, span.parent_id, is_remote=False, trace_flags=_SAMPLED) if span.parent_id else None
+        SpanContext(int(span.trace_id, 16), span.parent_id, is_remote=False, trace_flags=_SAMPLED)
+        if span.parent_id
+        else None
     )
     return ReadableSpan(
         span.name,

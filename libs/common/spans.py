@@ -16,14 +16,17 @@ from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode,
 from libs.common.attributes import Names
 from libs.common.errors import ReparteeError
 
-_random_bits = random.getrandbits
-_now_ns = time.time_ns
-# Of a trace id, the bits that decide whether a trace is kept, as OpenTelemetry's ratio sampler reads them.
-_DECIDING_BITS = (1 << 64) - 1
+random_bits = random.getrandbits
+now_ns = time.time_ns
+# Of a trace id, the characters that decide whether a trace is kept, as OpenTelemetry's ratio sampler reads them.
+_DECIDING = slice(16, 32)
 
 
 class RecordedSpan(Span):
-    """One span. Ids are plain integers; `parent_id` is 0 for the first span of a trace; times in ns since the epoch."""
+    """One span. `trace_id` is 32 hex characters, as it travels; `span_id` and `parent_id` are integers.
+
+    `parent_id` is 0 for the first span of a trace; times are in ns since the epoch.
+    """
 
     __slots__ = (
         "attributes",
@@ -43,7 +46,7 @@ class RecordedSpan(Span):
         sink: Callable[["RecordedSpan"], None],
         name: str,
         kind: SpanKind,
-        trace_id: int,
+        trace_id: str,
         parent_id: int,
         attributes: dict[str, Any],
     ) -> None:
@@ -52,11 +55,11 @@ class RecordedSpan(Span):
         self.kind = kind
         self.trace_id = trace_id
         self.parent_id = parent_id
-        self.span_id = _random_bits(64) or 1
+        self.span_id = random_bits(64) or 1
         self.attributes = attributes
         self.is_error = False
         self.end_ns = 0
-        self.start_ns = _now_ns()
+        self.start_ns = now_ns()
 
     @property
     def is_sampled(self) -> bool:
@@ -72,12 +75,12 @@ class RecordedSpan(Span):
 
     def end(self, end_time: int | None = None) -> None:
         if self.end_ns == 0:
-            self.end_ns = end_time or _now_ns()
+            self.end_ns = end_time or now_ns()
             self.sink(self)
 
     def get_span_context(self) -> SpanContext:
         flags = TraceFlags(TraceFlags.SAMPLED if self.is_sampled else TraceFlags.DEFAULT)
-        return SpanContext(self.trace_id, self.span_id, is_remote=False, trace_flags=flags)
+        return SpanContext(int(self.trace_id, 16), self.span_id, is_remote=False, trace_flags=flags)
 
     def set_attribute(self, key: str, value: Any) -> None:
         self.attributes[key] = value
@@ -132,9 +135,9 @@ class RecordingTracer(Tracer):
         self.sink = sink
         self._below = round(share * (1 << 64))
 
-    def sink_of(self, trace_id: int) -> Callable[[RecordedSpan], None]:
+    def sink_of(self, trace_id: str) -> Callable[[RecordedSpan], None]:
         """Returns where the spans of a trace go that begins here."""
-        return self.sink if trace_id & _DECIDING_BITS < self._below else drop
+        return self.sink if int(trace_id[_DECIDING], 16) < self._below else drop
 
     def start(self, name: str, kind: SpanKind, attributes: dict[str, Any]) -> RecordedSpan:
         """Starts a span below the current one, or a trace of its own."""
@@ -185,6 +188,6 @@ class SpanBlock:
         self._span.end()
 
 
-def new_trace_id() -> int:
-    """Returns a random trace id, which is never 0."""
-    return _random_bits(128) or 1
+def new_trace_id() -> str:
+    """Returns a random trace id, which is never all zeros."""
+    return f"{random_bits(128) or 1:032x}"

@@ -51,7 +51,7 @@ def start_telemetry(service: str, settings: ServiceSettings) -> Telemetry:
 def current_trace_id() -> str:
     """Returns the W3C trace id of the call being served as 32 hex characters, or "" when tracing is off."""
     span = CURRENT.get()
-    return f"{span.trace_id:032x}" if span is not None else ""
+    return span.trace_id if span is not None else ""
 
 
 def current_span_id() -> str:

@@ -196,7 +196,7 @@ def test_exemplars_lead_from_a_bucket_to_its_trace() -> None:
     text = generate_latest(registry).decode()
     (line,) = [each for each in text.splitlines() if " # {" in each]
     assert 'le="0.25"' in line
-    assert f'trace_id="{kept[0].trace_id:032x}"' in line
+    assert f'trace_id="{kept[0].trace_id}"' in line
 
 
 def test_failures_are_counted_from_zero() -> None:
@@ -220,7 +220,7 @@ def test_a_collector_gets_the_same_numbers_with_the_trace_behind_them() -> None:
     point = histogram.histogram.data_points[0]
     assert (histogram.name, histogram.unit, point.count, point.sum) == ("rpc.server.call.duration", "s", 1, 0.2)
     assert not point.HasField("min")
-    assert point.exemplars[0].trace_id == kept[0].trace_id.to_bytes(16, "big")
+    assert point.exemplars[0].trace_id == bytes.fromhex(kept[0].trace_id)
     assert counter.sum.is_monotonic
     assert counter.sum.data_points[0].as_double == 3
     assert gauge.gauge.data_points[0].as_double == 7
@@ -242,7 +242,7 @@ async def test_a_collector_on_the_network_gets_buckets_and_exemplars(monkeypatch
     found = {metric.name: metric for metric in sent.resource_metrics[0].scope_metrics[0].metrics}
     (point,) = found[Measures.SERVED.name].histogram.data_points
     assert tuple(point.explicit_bounds) == Measures.SERVED.buckets
-    assert [exemplar.trace_id for exemplar in point.exemplars] == [kept[0].trace_id.to_bytes(16, "big")]
+    assert [exemplar.trace_id for exemplar in point.exemplars] == [bytes.fromhex(kept[0].trace_id)]
     (answered,) = found[Measures.ANSWERS.name].sum.data_points
     assert [attribute.key for attribute in answered.attributes] == ["repartee.wording"]
     # What every process tells of itself.

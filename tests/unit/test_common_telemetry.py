@@ -66,6 +66,6 @@ def test_a_collector_gets_the_same_span() -> None:
         inner.end()
     sent = readable(inner, Resource({"service.name": "x"}))
     assert sent.parent is not None
-    assert (sent.context.trace_id, sent.parent.span_id) == (inner.trace_id, outer.get_span_context().span_id)
+    assert (sent.context.trace_id, sent.parent.span_id) == (int(inner.trace_id, 16), outer.get_span_context().span_id)
     assert (sent.name, sent.kind, sent.status.is_ok) == ("inner", SpanKind.CLIENT, False)
     assert dict(sent.attributes or {}) == {"rpc.method": "Chat"}

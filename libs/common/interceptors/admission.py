@@ -76,13 +76,11 @@ def verify(
     return authenticator.authenticate(authorization, peer_is_loopback=peer_is_loopback), authorization
 
 
-def request_id_of(given: str | bytes | None, trace_id: int = 0) -> str:
+def request_id_of(given: str | bytes | None, trace_id: str = "") -> str:
     """Returns the caller's request id when it is well formed, else the trace's id, else a new one."""
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
-    if trace_id:
-        return f"{trace_id:032x}"
-    return f"{random.getrandbits(128):032x}"  # an id to find a call by, not a secret
+    return trace_id or f"{random.getrandbits(128):032x}"  # an id to find a call by, not a secret
 
 
 def deadline_of(remaining: float | None, *, default_seconds: float, max_seconds: float) -> float:

@@ -14,7 +14,6 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError
 from opentelemetry.trace import Tracer
 
-from libs.common.attributes import Names
 from libs.common.credentials import Authenticator
 from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest, NotBuilt
 from libs.common.interceptors import admission, guard, tracing, validation
@@ -82,8 +81,7 @@ class Incoming:
             span, request_id = None, admission.request_id_of(request_id)
         else:
             span = self._spans.start_served(traceparent)
-            request_id = admission.request_id_of(request_id, span.trace_id)
-            span.attributes[Names.REQUEST_ID] = request_id
+            request_id = span.request_id = admission.request_id_of(request_id, span.trace_id)
         code, reason = grpc.StatusCode.OK, ""
         load, rules = self._load, self._rules
         load.in_flight += 1
@@ -95,7 +93,7 @@ class Incoming:
                 rules.authenticator, authorizations, rules.local_only or admission.is_loopback(context.peer())
             )
             if span is not None:
-                span.attributes[Names.TENANT] = principal.tenant or ""
+                span.tenant = principal.tenant or ""
             if self._operator_only:
                 admission.require_operator(principal)
             left = context.time_remaining()

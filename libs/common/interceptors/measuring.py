@@ -29,7 +29,7 @@ class MethodCalls:
             calls = self._by_code[code] = self._meter.histogram(self._measure, self._service, self._method, code.name)
             if code is _OK:
                 self._ok = calls
-        calls.observe(seconds, span if span is not None and span.is_sampled else None)
+        calls.observe(seconds, span)
 
 
 def method_calls(meter: Meter | None, measure: Measure, path: str) -> MethodCalls | None:

@@ -14,7 +14,6 @@ import grpc
 import grpc.aio
 from opentelemetry.trace import Tracer
 
-from libs.common.attributes import Names
 from libs.common.errors import DeadlineExceeded
 from libs.common.interceptors import tracing
 from libs.common.interceptors.admission import AUTHORIZATION, MIN_DEADLINE_SECONDS, REQUEST_ID
@@ -136,12 +135,11 @@ class _Preparer:
         span = None
         if self._spans is not None:
             span = self._spans.start_sent()
-            traceparent = tracing.write_traceparent(span)
-            trace_id = traceparent[3:35]
-            pairs.append((tracing.TRACEPARENT, traceparent))
-            span.attributes[Names.REQUEST_ID] = request_id or trace_id
+            trace_id = span.trace_id
+            pairs.append((tracing.TRACEPARENT, tracing.write_traceparent(span)))
+            span.request_id = request_id or trace_id
             if context is not None:
-                span.attributes[Names.TENANT] = context.principal.tenant or ""
+                span.tenant = context.principal.tenant or ""
             if request_id == trace_id:
                 # The next service takes the trace's id for the request's when none is sent.
                 request_id = None

@@ -27,13 +27,13 @@ from tools.load.target import Target
 EXAMPLES = Path(__file__).parent.parent / "examples" / "tenants"
 GENTLE = Pace(seconds=2.0, per_second=40)
 PARTS = (Part.RPCS, Part.STREAMS, Part.NEIGHBOURS, Part.CROWD)
-# What two cores that run everything answer in a twentieth of a second; more wait only for each other.
-SIZED = {"REPARTEE_MAX_CONCURRENT_CALLS": "32"}
+# Of what a machine can do and of what it does when it is asked for twice that, one round says little.
+OVERLOAD_ROUNDS = 3
 AGREEING_ROUNDS = 3
 
 
 async def measure() -> list[Figure]:
-    """Starts a stack for the gentle parts and one for overload, and returns the figures."""
+    """Starts a stack as it is shipped, and returns the figures."""
     driver = choose("auto", DRIVERS)
     sender = driver if driver.name == "ghz" else OwnDriver()
     async with own_stack(EXAMPLES) as (stack, target):
@@ -44,11 +44,8 @@ async def measure() -> list[Figure]:
         whole = await OwnDriver().send(_unary(STREAMS[0]), target, Pace(seconds=20, calls=24))
         await use_models(stack, enabled=False)
         agreement = await _agreement(target)
-        as_shipped = await measure_overload(CALLS[0], target, sender, seconds=3.0)
-    async with own_stack(EXAMPLES, environment=SIZED) as (stack, target):
-        await use_models(stack, enabled=False)
-        report.overload = await measure_overload(CALLS[0], target, sender, seconds=3.0)
-    _show(report, as_shipped)
+        overloads = [await _overload(call, target, sender) for call in CALLS[:2]]
+    _show(report, overloads)
     if report.neighbours is None or report.crowd is None:
         raise AssertionError("every part was played")
     hit = next(each for each in report.rpcs if each.call is CALLS[0])
@@ -60,7 +57,8 @@ async def measure() -> list[Figure]:
         Figure("load_failed_calls", failed + whole.failed, "calls", ("==", 0)),
         Figure("load_slowest_p50_over_health", max(each.times_floor for each in report.rpcs), "times", ("<=", 20)),
         Figure("load_chat_hit_p50_over_health", hit.times_floor, "times", ("<=", 7)),
-        Figure("load_goodput_at_overload", report.overload.goodput_ratio, "of-capacity", (">=", 0.9)),
+        Figure("load_goodput_at_overload", overloads[0].goodput_ratio, "of-capacity", (">=", 0.9)),
+        Figure("load_goodput_at_overload_of_engines", overloads[1].goodput_ratio, "of-capacity", (">=", 0.85)),
         Figure("load_neighbour_p50_ratio", report.neighbours.ratio(0.5), "times", ("<=", 1.5)),
         Figure("load_neighbour_p99_ratio", report.neighbours.ratio(0.99), "times", ("<=", 2)),
         Figure("load_neighbour_failed_calls", report.neighbours.failed, "calls", ("==", 0)),
@@ -82,6 +80,13 @@ def _worst_gap(streams: Sequence[StreamsMeasured]) -> float:
     return max(each.gap(1.0) for each in streams)
 
 
+async def _overload(call: LoadedCall, target: Target, driver: Driver) -> Overload:
+    """Returns the median of several rounds."""
+    print(f"  overload: {call.name}", flush=True)
+    rounds = [await measure_overload(call, target, driver, seconds=3.0) for _ in range(OVERLOAD_ROUNDS)]
+    return sorted(rounds, key=lambda each: each.goodput_ratio)[OVERLOAD_ROUNDS // 2]
+
+
 async def _agreement(target: Target) -> list[Figure]:
     """How far two drivers are apart in what a call takes above its floor; nothing where ghz is not installed.
 
@@ -101,13 +106,14 @@ async def _agreement(target: Target) -> list[Figure]:
     return [Figure("load_drivers_apart", max(by_ghz / by_own, by_own / by_ghz), "times", ("<=", 1.5))]
 
 
-def _show(report: Report, as_shipped: Overload) -> None:
+def _show(report: Report, overloads: Sequence[Overload]) -> None:
     console = Console(width=140, highlight=False)
     for table in report.tables():
         console.print(table)
     for sentence in report.sentences():
         console.print(sentence)
-    console.print(
-        f"With as many calls in flight as a replica takes unless it is told otherwise, on these cores: "
-        f"{as_shipped.goodput_ratio:.2f} of a capacity of {as_shipped.capacity.goodput:.0f} a second."
-    )
+    for each in overloads:
+        console.print(
+            f"At {each.factor:g} times the capacity, {each.call.name}: "
+            f"{each.goodput_ratio:.2f} of a capacity of {each.capacity.goodput:.0f} a second."
+        )

@@ -98,6 +98,13 @@ class Exhausted(ReparteeError):
     kind = ErrorKind.EXHAUSTED
 
 
+def overloaded() -> Exhausted:
+    """Returns the refusal of a call for which there is no room."""
+    return Exhausted(
+        "OVERLOADED", "This replica serves as many calls as it can; try again shortly.", retry_after_seconds=0.2
+    )
+
+
 class DeadlineExceeded(ReparteeError):
     """The time for this is over."""
 

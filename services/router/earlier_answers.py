@@ -9,6 +9,7 @@ from libs.common.request_context import Budget, RequestContext, use_context
 from services.router.answers import Answers, CachedAnswer, Lookup, NewAnswer
 from services.router.background import Background
 from services.router.ladder import RESERVE_SECONDS, Engine, EngineQuestion, Served
+from services.router.lookup_queue import LookupQueue
 from services.router.turn import NO_STATE, Turn, Variant
 
 CACHE_TIMEOUT_SECONDS = 0.15
@@ -21,22 +22,33 @@ _RECHECK_SECONDS = 8.0
 
 
 class EarlierAnswers:
-    """Asks the cache and feeds it. Nothing here fails a turn, and nothing but `ask` makes one wait."""
+    """Asks the cache and feeds it. Nothing but `ask` makes a turn wait, and only overload fails one there."""
 
     def __init__(self, answers: Answers, *, engines: Mapping[Variant, Engine], background: Background) -> None:
         self._answers = answers
         self._engines = engines
         self._background = background
+        self._queue = LookupQueue()
 
     async def ask(self, turn: Turn, *, locale: str, budget: Budget) -> Lookup:
-        """Returns an earlier answer to the turn's question, or why there is none."""
+        """Returns an earlier answer to the turn's question, or why there is none.
+
+        Raises Exhausted (OVERLOADED) where more turns want to know than can be told.
+        """
         if turn.attachments:
             return Lookup(miss_reason="ATTACHMENTS")
         if not turn.message.strip():
             return Lookup(miss_reason="EMPTY_QUERY")
-        # Half of what is left at most, so that a short deadline is not spent on the cache alone.
-        usable = max(0.0, budget.remaining() - RESERVE_SECONDS)
-        found = await self._lookup(turn, locale, timeout_seconds=min(CACHE_TIMEOUT_SECONDS, usable / 2))
+        if not await self._queue.enter(remaining_seconds=budget.remaining()):
+            return Lookup(miss_reason="CACHE_UNAVAILABLE")
+        try:
+            # Half of what is left at most, so that a short deadline is not spent on the cache alone.
+            usable = max(0.0, budget.remaining() - RESERVE_SECONDS)
+            found = await self._lookup(turn, locale, timeout_seconds=min(CACHE_TIMEOUT_SECONDS, usable / 2))
+            if usable / 2 >= CACHE_TIMEOUT_SECONDS:
+                self._queue.tell(succeeded=found.miss_reason != "CACHE_UNAVAILABLE")
+        finally:
+            self._queue.leave()
         if not found.is_in_flight:
             return found
         wait_seconds = min(_MAX_WAIT_SECONDS, max(0.0, budget.remaining() - RESERVE_SECONDS) * _WAIT_SHARE)

@@ -1,9 +1,16 @@
 """The cache as a turn sees it: waited for, fed, given its leases back, and rechecked."""
 
+import asyncio
+
+import pytest
+
+from libs.common.errors import Exhausted
 from services.router.answers import Lookup
 from services.router.ladder import EngineAnswer
+from services.router.lookup_queue import PLACES
 from services.router.turn import NO_STATE
 from tests.fakes.router_world import RouterWorld
+from tests.fakes.virtual_time import run_in_virtual_time
 
 
 async def settled(world: RouterWorld) -> None:
@@ -100,3 +107,51 @@ async def test_an_answer_that_may_not_be_kept_is_no_evidence_against_a_hit() -> 
     await settled(world)
     assert len(world.hybrid.questions) == 1
     assert world.answers.reported == []
+
+
+async def test_a_cache_that_is_back_is_found_by_the_next_turn() -> None:
+    world = RouterWorld()
+    world.answers.misses.extend([Lookup(miss_reason="CACHE_UNAVAILABLE")] * 2 * PLACES)
+    for number in range(2 * PLACES):
+        await world.say("Livrez-vous à Cocody ?", conversation=f"c{number}")
+    world.answers.answers["Livrez-vous à Cocody ?"] = "Oui."
+    assert (await world.say("Livrez-vous à Cocody ?")).reply.cache.hit
+
+
+def test_while_the_cache_hangs_one_turn_at_a_time_waits_for_it() -> None:
+    world = RouterWorld()
+
+    async def play() -> None:
+        world.answers.trouble.mode = "hang"
+        await asyncio.gather(*(world.say("Oui ?", conversation=f"c{number}") for number in range(PLACES)))
+        assert world.answers.lookups == PLACES
+        replies = await asyncio.gather(*(world.say("Oui ?", conversation=f"d{number}") for number in range(PLACES)))
+        assert {each.reply.cache.miss_reason for each in replies} == {"CACHE_UNAVAILABLE"}
+        assert world.answers.lookups == PLACES + 1
+
+    run_in_virtual_time(play())
+
+
+async def test_turns_without_the_time_for_a_lookup_say_nothing_of_the_cache() -> None:
+    world = RouterWorld()
+    world.answers.misses.extend([Lookup(miss_reason="CACHE_UNAVAILABLE")] * PLACES)
+    for number in range(PLACES):
+        await world.say("Livrez-vous à Cocody ?", conversation=f"c{number}", seconds=0.3)
+    both = [world.say("Livrez-vous à Cocody ?", conversation=f"d{number}") for number in range(2)]
+    assert {each.reply.cache.miss_reason for each in await asyncio.gather(*both)} == {"NO_CANDIDATE"}
+
+
+def test_a_turn_that_finds_no_place_in_time_is_refused_and_leaves_its_conversation_free() -> None:
+    world = RouterWorld()
+
+    async def play() -> None:
+        world.answers.trouble.mode = "hang"
+        holding = [asyncio.create_task(world.say("Oui ?", conversation=f"c{number}")) for number in range(PLACES)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(Exhausted, match="OVERLOADED"):
+            await world.say("Livrez-vous à Cocody ?", conversation="late", seconds=0.2)
+        await asyncio.gather(*holding)
+        world.answers.trouble.mode = "ok"
+        assert (await world.say("Livrez-vous à Cocody ?", conversation="late")).reply.text
+
+    run_in_virtual_time(play())

@@ -42,7 +42,7 @@ _STREAM_COLUMNS = (
 GOOD_AT_OVERLOAD = 0.9
 """Goodput at overload over that at capacity, from which nothing need be done."""
 
-_ADVICE = "A lower REPARTEE_MAX_CONCURRENT_CALLS keeps it up: see docs/LOAD.md."
+_ADVICE = "docs/LOAD.md tells what to look at."
 
 
 def conditions_here() -> dict[str, str]:

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from libs.common.credentials import Authenticator, credential_missing
-from libs.common.errors import DeadlineExceeded, Denied, Exhausted, FieldViolation, InvalidRequest
+from libs.common.errors import DeadlineExceeded, Denied, FieldViolation, InvalidRequest
 from libs.common.request_context import Principal, RequestContext, parse_tenant_id
 
 AUTHORIZATION = "authorization"
@@ -39,12 +39,6 @@ class Load:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.in_flight = 0
-
-    def overloaded(self) -> Exhausted:
-        """Returns the refusal of a call for which there is no room."""
-        return Exhausted(
-            "OVERLOADED", "This replica serves as many calls as it can; try again shortly.", retry_after_seconds=0.2
-        )
 
 
 def is_operator_only(service_name: str) -> bool:

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.trace import Tracer
 
 from libs.common.credentials import Authenticator
-from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest, NotBuilt
+from libs.common.errors import DeadlineExceeded, Denied, InvalidRequest, NotBuilt, overloaded
 from libs.common.interceptors import admission, guard, tracing, validation
 from libs.common.interceptors.measuring import method_calls
 from libs.common.measures import Measures
@@ -88,7 +88,7 @@ class Incoming:
         began = time.perf_counter()
         try:
             if load.in_flight > load.limit:
-                raise load.overloaded()
+                raise overloaded()
             principal, authorization = admission.verify(
                 rules.authenticator, authorizations, rules.local_only or admission.is_loopback(context.peer())
             )

@@ -6,18 +6,12 @@ time begins.
 """
 
 import asyncio
-import time
-from collections.abc import Callable
 
 from libs.common.errors import overloaded
 
 # Enough for thousands of lookups a second, few enough that the last of them is answered in time on a busy machine.
 PLACES = 16
-# A burst passes. Where somebody has been waiting all the time for as long as this, more come than are served.
-STANDING_SECONDS = 2.0
-# How long a turn waits for a place in a burst, and in a queue that stands; at most so much of its time.
-BURST_WAIT_SECONDS = 2.0
-STANDING_WAIT_SECONDS = 0.2
+# How much of its time a turn waits for a place: what is left must still do to ask an engine.
 WAIT_SHARE = 0.4
 
 
@@ -28,13 +22,10 @@ class LookupQueue:
     back, and the others do without.
     """
 
-    def __init__(self, *, places: int = PLACES, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, places: int = PLACES) -> None:
         self._places = places
         self._free = asyncio.Semaphore(places)
-        self._now = now
         self._under_way = 0
-        self._waiting = 0
-        self._standing_since = 0.0
         self._failures = 0
 
     @property
@@ -50,7 +41,11 @@ class LookupQueue:
         if self._is_probed():
             return False
         if self._free.locked():
-            await self._wait(remaining_seconds)
+            try:
+                async with asyncio.timeout(max(0.0, WAIT_SHARE * remaining_seconds)):
+                    await self._free.acquire()
+            except TimeoutError:
+                raise overloaded() from None
         else:
             await self._free.acquire()
         if self._is_probed():
@@ -71,20 +66,3 @@ class LookupQueue:
 
     def _is_probed(self) -> bool:
         return self.is_away and self._under_way > 0
-
-    async def _wait(self, remaining_seconds: float) -> None:
-        if self._waiting == 0:
-            self._standing_since = self._now()
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._patience(remaining_seconds)):
-                await self._free.acquire()
-        except TimeoutError:
-            raise overloaded() from None
-        finally:
-            self._waiting -= 1
-
-    def _patience(self, remaining_seconds: float) -> float:
-        stands = self._now() - self._standing_since > STANDING_SECONDS
-        longest = STANDING_WAIT_SECONDS if stands else BURST_WAIT_SECONDS
-        return max(0.0, min(longest, WAIT_SHARE * remaining_seconds))

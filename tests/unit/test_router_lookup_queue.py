@@ -1,17 +1,17 @@
-"""Places for lookups: given in order, refused when a queue stands, and never lost."""
+"""Places for lookups: given in order, refused when there is no time to wait, and never lost."""
 
 import asyncio
 
 import pytest
 
 from libs.common.errors import Exhausted
-from services.router.lookup_queue import BURST_WAIT_SECONDS, STANDING_WAIT_SECONDS, WAIT_SHARE, LookupQueue
+from services.router.lookup_queue import WAIT_SHARE, LookupQueue
 from tests.fakes.virtual_time import run_in_virtual_time
 
 
 async def held(*, places: int) -> LookupQueue:
     """A queue of which every place is taken."""
-    queue = LookupQueue(places=places, now=asyncio.get_running_loop().time)
+    queue = LookupQueue(places=places)
     for _ in range(places):
         assert await queue.enter(remaining_seconds=60)
     return queue
@@ -45,25 +45,14 @@ async def test_a_turn_without_time_to_wait_is_refused_and_takes_no_place() -> No
     assert await queue.enter(remaining_seconds=0)
 
 
-def test_a_burst_is_waited_out_and_a_queue_that_stands_is_not_joined_for_long() -> None:
+def test_a_turn_waits_for_a_part_of_its_time() -> None:
     async def play() -> None:
         queue, now = await held(places=1), asyncio.get_running_loop().time
-
-        async def refused_after(remaining_seconds: float = 600) -> float:
+        for seconds in (1.0, 8.0):
             began = now()
             with pytest.raises(Exhausted, match="OVERLOADED"):
-                await queue.enter(remaining_seconds=remaining_seconds)
-            return round(now() - began, 3)
-
-        waiting = [asyncio.create_task(refused_after())]
-        for _ in range(3):
-            await asyncio.sleep(0.9)
-            waiting.append(asyncio.create_task(refused_after()))
-        waits = await asyncio.gather(*waiting)
-        assert waits == [BURST_WAIT_SECONDS, BURST_WAIT_SECONDS, BURST_WAIT_SECONDS, STANDING_WAIT_SECONDS]
-        # Nobody waited in between, so what comes now is a burst again.
-        assert await refused_after() == BURST_WAIT_SECONDS
-        assert await refused_after(1.0) == WAIT_SHARE
+                await queue.enter(remaining_seconds=seconds)
+            assert round(now() - began, 3) == WAIT_SHARE * seconds
 
     run_in_virtual_time(play())
 

@@ -18,6 +18,7 @@ from libs.common.spans import RecordedSpan, RecordingTracer
 from libs.common.telemetry import current_trace_id
 from repartee.v1 import router_pb2, router_pb2_grpc
 from tests.fakes.common_services import CLIENT, ROUTER, ScriptedRouter, running
+from tests.fakes.ended_spans import EndedSpans
 
 TURN = router_pb2.ChatRequest(conversation_id="c", message="bonjour")
 
@@ -125,29 +126,8 @@ async def test_one_trace_runs_through_every_hop() -> None:
     }
 
 
-class Spans:
-    """A sink that can be waited on."""
-
-    def __init__(self) -> None:
-        self.kept: list[RecordedSpan] = []
-        self.tracer = RecordingTracer(self._add)
-        self._changed = asyncio.Event()
-
-    def _add(self, span: RecordedSpan) -> None:
-        self.kept.append(span)
-        self._changed.set()
-
-    async def ended(self, count: int) -> list[RecordedSpan]:
-        """Returns the spans once `count` of them have ended."""
-        async with asyncio.timeout(5):
-            while len(self.kept) < count:
-                self._changed.clear()
-                await self._changed.wait()
-        return self.kept
-
-
 async def test_a_refused_call_marks_both_spans_without_the_customers_words() -> None:
-    spans = Spans()
+    spans = EndedSpans()
     async with running(tracer=spans.tracer) as run:
         with pytest.raises(grpc.aio.AioRpcError):
             await run.chat.Chat(router_pb2.ChatRequest(conversation_id="private words", message="private words"))
@@ -164,7 +144,7 @@ async def test_a_cancelled_call_ends_both_spans() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    spans = Spans()
+    spans = EndedSpans()
     async with running(ScriptedRouter(never), tracer=spans.tracer) as run:
         call = run.chat.Chat(TURN)
         await run.router.seen.started.wait()
@@ -176,7 +156,7 @@ async def test_a_cancelled_call_ends_both_spans() -> None:
 
 
 async def test_spans_of_a_stream_end_with_its_last_message() -> None:
-    spans = Spans()
+    spans = EndedSpans()
     async with running(tracer=spans.tracer) as run:
         stream = aiter(run.chat.StreamChat(router_pb2.StreamChatRequest(turn=TURN)))
         await anext(stream)
@@ -187,7 +167,7 @@ async def test_spans_of_a_stream_end_with_its_last_message() -> None:
 
 
 async def test_a_stream_that_is_left_after_its_last_message_has_ended() -> None:
-    spans = Spans()
+    spans = EndedSpans()
     async with running(tracer=spans.tracer) as run:
         call = run.chat.StreamChat(router_pb2.StreamChatRequest(turn=TURN))
         assert [(await call.read()).sequence for _ in range(2)] == [0, 1]

@@ -33,6 +33,7 @@ from services.router.turn import Rung, Variant
 from services.router.turn_metrics import MetricsOfTurns
 from services.router.turn_record import TurnRecord
 from tests.fakes.common_services import ROUTER, running
+from tests.fakes.ended_spans import EndedSpans
 from tests.fakes.otlp_receiver import otlp_receiver
 from tests.fakes.virtual_time import VirtualTimeLoop
 
@@ -139,12 +140,12 @@ def test_what_comes_after_the_last_series_is_counted_together() -> None:
 
 
 async def test_calls_are_counted_on_both_sides_by_how_they_end() -> None:
-    meter = Meter()
-    tracer, kept = spans()
-    async with running(meter=meter, tracer=tracer) as run:
+    meter, spans = Meter(), EndedSpans()
+    async with running(meter=meter, tracer=spans.tracer) as run:
         await run.chat.Chat(TURN, timeout=5)
         with pytest.raises(grpc.aio.AioRpcError):
             await run.chat.Chat(router_pb2.ChatRequest(), timeout=5)
+        await spans.ended(4)
         readings = {each.measure: each for each in meter.read()}
     assert {point.labels for point in readings[Measures.SERVED].points} == {
         (ROUTER.full_name, "Chat", "OK"),
@@ -154,7 +155,7 @@ async def test_calls_are_counted_on_both_sides_by_how_they_end() -> None:
     served = next(point for point in readings[Measures.SERVED].points if "OK" in point.labels)
     assert isinstance(served, Distribution)
     (exemplar,) = [each for each in served.exemplars if each is not None]
-    assert exemplar.trace_id in {span.trace_id for span in kept}
+    assert exemplar.trace_id in {span.trace_id for span in spans.kept}
 
 
 async def test_without_metrics_nothing_is_counted() -> None:
